@@ -1,0 +1,5 @@
+from learning.models.embedding import EmbeddingShard
+from learning.models.learner import Learner
+from learning.models.run import ModelVersion, Round, TrainingRun
+
+__all__ = ["EmbeddingShard", "Learner", "ModelVersion", "Round", "TrainingRun"]

@@ -1,0 +1,33 @@
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from labelling.models import Project, Question
+from labelling.models.project import random_seed
+
+
+class Learner(models.Model):
+    """A project's recipe: what is trained on a question's labels, when, and how the next items are chosen."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="learners")
+    question = models.OneToOneField(Question, on_delete=models.CASCADE, related_name="learner")
+    enabled = models.BooleanField(default=True)
+    backbone = models.CharField(max_length=60, default="efficientnet-lite0")
+    method = models.CharField(max_length=60, default="transfer")
+    strategy = models.CharField(max_length=60, default="margin")
+    retrain_after = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(1)], help_text="New labels before the next training."
+    )
+    queue_length = models.PositiveIntegerField(
+        default=10_000,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text="How many items of the pool are ranked.",
+    )
+    seed = models.PositiveIntegerField(default=random_seed)
+    # Training has seen the annotations up to this id; the tick compares it with the newest one.
+    trained_through = models.BigIntegerField(default=0, editable=False)
+    # A strategy change asks for a new ranking although no label has come.
+    requested_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"learner of {self.question}"

@@ -1,0 +1,41 @@
+from django.conf import settings
+from django.db import models
+
+from labelling.models import Project
+from learning.models import ModelVersion
+
+
+class Deployment(models.Model):
+    """Which model answers a project's clients now."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="deployment")
+    champion = models.ForeignKey(ModelVersion, null=True, on_delete=models.RESTRICT, related_name="+")
+    automatic = models.BooleanField(
+        default=True, help_text="A new version whose hold-out evidence is no worse becomes the champion by itself."
+    )
+    # The newest version the automatic rule has looked at.
+    considered = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"deployment of {self.project}"
+
+
+class Decision(models.Model):
+    """Append-only (the database refuses updates): every automatic or human switch, with its evidence."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    previous = models.ForeignKey(ModelVersion, null=True, on_delete=models.CASCADE, related_name="+")
+    action = models.CharField(max_length=20, help_text="promote or hold")
+    rule = models.CharField(max_length=60, help_text="The named rule, or 'person'.")
+    reason = models.CharField(max_length=300)
+    evidence = models.JSONField(default=dict, help_text="Statistic and interval the rule looked at.")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.RESTRICT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.model_version} by {self.rule}"

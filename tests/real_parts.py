@@ -1,0 +1,35 @@
+"""A pytest plugin: a real PostgreSQL and a real Redis of the run's own, up before Django reads its settings."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from config.embedded import EmbeddedPostgres, EmbeddedRedis
+
+_folder = Path(tempfile.mkdtemp(prefix="quern-tests-"))
+_postgres = EmbeddedPostgres(_folder / "postgres")
+_redis = EmbeddedRedis(_folder / "redis")
+
+
+def _stop() -> None:
+    _redis.stop()
+    _postgres.stop()
+    shutil.rmtree(_folder, ignore_errors=True)
+
+
+_data = _folder / "data"
+_data.mkdir()
+os.environ.update(
+    DATABASE_URL=_postgres.start("quern"),
+    REDIS_URL=_redis.start(),
+    QUERN_DATA_DIR=str(_data),
+    QUERN_SECRET_KEY="a key for tests only",
+    QUERN_EMBEDDED="true",
+    CUDA_VISIBLE_DEVICES="",
+)
+os.environ.pop("CELERY_BROKER_URL", None)
+os.environ.pop("QUERN_STORAGE", None)
+os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"].replace("unix://", "redis+socket://")
+atexit.register(_stop)
