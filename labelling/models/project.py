@@ -71,7 +71,9 @@ class Label(models.Model):
 
     class Meta:
         ordering = ["position", "id"]
-        constraints = [models.UniqueConstraint(fields=["question", "name"], name="label_name_once_a_question")]
+        constraints = [
+            models.UniqueConstraint(fields=["question", "name"], name="label_name_once_a_question")
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -20,14 +20,18 @@ class EmbeddingShard(models.Model):
     )
     path = models.CharField(max_length=200, blank=True, default="", help_text="Empty until embedded.")
     digest = models.CharField(max_length=64, blank=True, default="")
-    claimed_at = models.DateTimeField(null=True, help_text="A worker is embedding it; a stale claim is retaken.")
+    claimed_at = models.DateTimeField(
+        null=True, help_text="A worker is embedding it; a stale claim is retaken."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["number"]
         constraints = [
             models.UniqueConstraint(fields=["project", "backbone", "number"], name="a_shard_number_once"),
-            models.UniqueConstraint(fields=["project", "backbone", "first_item"], name="an_item_in_one_shard"),
+            models.UniqueConstraint(
+                fields=["project", "backbone", "first_item"], name="an_item_in_one_shard"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,11 +16,15 @@ class TrainingRun(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="training_runs")
     learner = models.ForeignKey(Learner, on_delete=models.CASCADE, related_name="runs")
     state = models.CharField(max_length=7, choices=State.choices, default=State.QUEUED)
-    stage = models.CharField(max_length=60, blank=True, default="", help_text="What it is doing now, in words.")
+    stage = models.CharField(
+        max_length=60, blank=True, default="", help_text="What it is doing now, in words."
+    )
     attempt = models.PositiveSmallIntegerField(default=0)
     seed = models.PositiveIntegerField()
     through_annotation = models.BigIntegerField()
-    snapshot = models.CharField(max_length=64, blank=True, default="", help_text="Digest of the labels it read.")
+    snapshot = models.CharField(
+        max_length=64, blank=True, default="", help_text="Digest of the labels it read."
+    )
     error = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField(null=True)
@@ -73,7 +77,9 @@ class Round(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
     run = models.OneToOneField(TrainingRun, on_delete=models.CASCADE, related_name="round")
-    model_version = models.ForeignKey(ModelVersion, null=True, on_delete=models.SET_NULL, related_name="rounds")
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, on_delete=models.SET_NULL, related_name="rounds"
+    )
     strategy = models.CharField(max_length=60, help_text="The strategy that ranked.")
     requested = models.CharField(max_length=60, help_text="The strategy the learner asked for.")
     reason = models.CharField(max_length=300, help_text="Why these items, in a sentence.")

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('api_key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='serving.apikey')),
+                ('api_key', models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='serving.apikey')),
                 ('label', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='labelling.label')),
                 ('prediction', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='feedback', to='serving.prediction')),
             ],

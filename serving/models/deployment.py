@@ -11,7 +11,8 @@ class Deployment(models.Model):
     project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="deployment")
     champion = models.ForeignKey(ModelVersion, null=True, on_delete=models.RESTRICT, related_name="+")
     automatic = models.BooleanField(
-        default=True, help_text="A new version whose hold-out evidence is no worse becomes the champion by itself."
+        default=True,
+        help_text="A new version whose hold-out evidence is no worse becomes the champion by itself.",
     )
     # The newest version the automatic rule has looked at.
     considered = models.PositiveIntegerField(default=0)
@@ -31,7 +32,9 @@ class Decision(models.Model):
     rule = models.CharField(max_length=60, help_text="The named rule, or 'person'.")
     reason = models.CharField(max_length=300)
     evidence = models.JSONField(default=dict, help_text="Statistic and interval the rule looked at.")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.RESTRICT, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.RESTRICT, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -38,7 +38,7 @@ class Feedback(models.Model):
     """The truth about a prediction, as a client reports it. Append-only and once a prediction."""
 
     prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, related_name="feedback")
-    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.RESTRICT, related_name="+")
     label = models.ForeignKey(Label, on_delete=models.RESTRICT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
