@@ -1,0 +1,9 @@
+from django.views import View
+
+
+class AnnotationsView(View):
+    pass
+
+
+class UndoView(View):
+    pass

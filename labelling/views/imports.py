@@ -1,0 +1,9 @@
+from django.views import View
+
+
+class ImportsView(View):
+    pass
+
+
+class ImportView(View):
+    pass
