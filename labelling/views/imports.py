@@ -1,9 +1,10 @@
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.views import View
 
 
-class ImportsView(View):
-    pass
+class ImportsView(LoginRequiredMixin, View):
+    """The uploads of a project."""
 
 
-class ImportView(View):
-    pass
+class ImportView(LoginRequiredMixin, View):
+    """One import and what it refused."""
