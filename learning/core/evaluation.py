@@ -1,0 +1,106 @@
+"""How good is a model, honestly: on hold-out labels it never trained on."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from scipy.stats import norm
+
+BINS = 15
+TEMPERATURES = (0.05, 20.0)
+
+Logits = NDArray[np.floating]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    n: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    temperature: float
+    ece: float | None
+    per_class: list[dict[str, int]]  # index, n, correct
+    confusion: list[list[int]]  # [truth][prediction]
+    reliability: list[dict[str, float]]  # confidence, accuracy, n of each bin that is not empty
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The score interval of a proportion (Wilson 1927): sensible at 0, at n and for small n."""
+    z = float(norm.ppf((1 + level) / 2))
+    p = correct / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def fit_temperature(logits: Logits, labels: Labels) -> float:
+    """The one number that makes probabilities honest (Guo et al. 2017): least negative log-likelihood."""
+    if len(labels) == 0:
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
+        return -float(scaled[np.arange(len(labels)), labels].mean())
+
+    bounds = (float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def evaluate(logits: Logits, labels: Labels) -> Evaluation:
+    """`logits` (n, K) of hold-out items and their true `labels` (n,)."""
+    n, classes = logits.shape
+    guess = logits.argmax(axis=1)
+    right = guess == labels
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (labels, guess), 1)
+    per_class = [
+        {"index": c, "n": int(confusion[c].sum()), "correct": int(confusion[c, c])} for c in range(classes)
+    ]
+    low, high = wilson(int(right.sum()), n) if n else (None, None)
+    confidence = _crossed(logits, labels).max(axis=1) if n else np.empty(0)
+    bins = reliability(confidence, right)
+    return Evaluation(
+        n=n,
+        accuracy=float(right.mean()) if n else None,
+        low=low,
+        high=high,
+        temperature=fit_temperature(logits, labels),
+        ece=sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / n if n else None,
+        per_class=per_class,
+        confusion=confusion.tolist(),
+        reliability=bins,
+    )
+
+
+def _crossed(logits: Logits, labels: Labels) -> NDArray[np.float64]:
+    """Probabilities, each half scaled by the temperature of the other: none is judged by its own data."""
+    half = np.arange(len(labels)) % 2
+    proba = np.empty(logits.shape, dtype=np.float64)
+    for side in (0, 1):
+        scaled = logits[half == side].astype(np.float64)
+        proba[half == side] = softmax(
+            scaled / fit_temperature(logits[half != side], labels[half != side]), axis=1
+        )
+    return proba
+
+
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, float]]:
+    """Equal-width bins of confidence; the empty ones are left out."""
+    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "confidence": float(confidence[which == b].mean()),
+            "accuracy": float(right[which == b].mean()),
+            "n": int((which == b).sum()),
+        }
+        for b in range(BINS)
+        if (which == b).any()
+    ]

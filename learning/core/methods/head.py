@@ -1,0 +1,62 @@
+"""The trained part of a model: a linear classifier on standardised embeddings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+# The logit of a class nobody has labelled yet. The logits of the others have mean 0, so the largest is >=
+# 0 and the unseen class gets a probability of at most 1e-4 (at temperature 1): small, never 0, never NaN.
+UNSEEN_LOGIT = float(np.log(1e-4))
+
+
+@dataclass(frozen=True)
+class Head:
+    """logits = z @ weight.T + bias, where z = (x - centre) / scale, of length 1 when `normalise`."""
+
+    centre: Float32  # (D,)
+    scale: Float32  # (D,)
+    weight: Float32  # (K, D)
+    bias: Float32  # (K,)
+    normalise: bool
+
+    def logits(self, embeddings: Float32) -> Float32:
+        """(n, D) -> (n, K)"""
+        z = (embeddings.astype(np.float32) - self.centre) / self.scale
+        if self.normalise:
+            z = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), np.float32(1e-12))
+        return np.asarray(z @ self.weight.T + self.bias, dtype=np.float32)
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        return {
+            "bias": self.bias,
+            "centre": self.centre,
+            "normalise": np.array([self.normalise], dtype=np.uint8),
+            "scale": self.scale,
+            "weight": self.weight,
+        }
+
+
+def head_of_seen(
+    *,
+    centre: NDArray[np.floating],
+    scale: NDArray[np.floating],
+    weight: NDArray[np.floating],
+    bias: NDArray[np.floating],
+    seen: NDArray[np.int64],
+    classes: int,
+    normalise: bool,
+) -> Head:
+    """A head for all `classes` from weights (S, D) and biases (S,) of the S classes seen in training."""
+    full_weight = np.zeros((classes, weight.shape[1]), dtype=np.float32)
+    full_bias = np.full(classes, UNSEEN_LOGIT, dtype=np.float32)
+    full_weight[seen] = weight - weight.mean(axis=0)
+    full_bias[seen] = bias - bias.mean()
+    return Head(centre.astype(np.float32), scale.astype(np.float32), full_weight, full_bias, normalise)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

@@ -1,0 +1,34 @@
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from learning.core.methods.base import TrainingData, method
+from learning.core.methods.head import Head, head_of_seen
+
+
+@method(
+    "prototypes",
+    title="Prototypes",
+    summary="compares with the average of each label; works from one example a label.",
+)
+def prototypes(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
+    """SimpleShot (Wang et al. 2019, CL2N): centre, scale to length 1, nearest class mean.
+
+    -sharpness |z - c|^2 differs between classes by sharpness (2 z.c - |c|^2), which is linear in z.
+    """
+    sharpness = float(config.get("sharpness", 5.0))
+    centre = data.embeddings.mean(axis=0)
+    z = (data.embeddings - centre).astype(np.float64)
+    z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    seen = np.unique(data.labels)
+    means = np.stack([z[data.labels == label].mean(axis=0) for label in seen])  # (S, D)
+    return head_of_seen(
+        centre=centre,
+        scale=np.ones_like(centre),
+        weight=2 * sharpness * means,
+        bias=-sharpness * (means**2).sum(axis=1),
+        seen=seen,
+        classes=data.classes,
+        normalise=True,
+    )

@@ -1,0 +1,36 @@
+import numpy as np
+from modAL.disagreement import KL_max_disagreement, vote_entropy
+
+from learning.core.cached import CachedCommittee, rows
+from learning.core.pool import Floats, Pool, Query, given, top_k
+from learning.core.strategies.base import strategy
+
+
+@strategy(
+    "committee",
+    title="Committee disagreement",
+    summary="asks where models trained on different samples of the labels contradict each other; helps when "
+    "one model is confidently wrong.",
+    needs={"committee"},
+)
+def committee(pool: Pool, k: int, rng: np.random.Generator) -> Query:
+    return top_k(votes(given(pool.committee)) + 1e-3 * divergence(given(pool.committee)), k)
+
+
+def votes(proba: Floats) -> Floats:
+    """Vote entropy (N,). modAL counts row by row in Python, so only the distinct ballots are handed to it."""
+    ballots, where = np.unique(
+        np.sort(proba.argmax(axis=2), axis=0), axis=1, return_inverse=True
+    )  # (C, U), (N,)
+    one_hot = np.eye(proba.shape[2])[ballots]  # (C, U, K)
+    measured: Floats = vote_entropy(CachedCommittee(one_hot), rows(ballots.shape[1]))
+    return measured[where.reshape(-1)]
+
+
+def divergence(proba: Floats) -> Floats:
+    """The largest KL divergence of a member from the consensus, scaled into 0..1 (it is at most log C).
+
+    Five members can give only seven vote entropies: this orders the many ties among them.
+    """
+    worst: Floats = KL_max_disagreement(CachedCommittee(proba), rows(proba.shape[1]))
+    return worst / np.log(max(len(proba), 2))

@@ -1,0 +1,16 @@
+import numpy as np
+from modAL.uncertainty import classifier_entropy
+
+from learning.core.cached import CachedClassifier, rows
+from learning.core.pool import Pool, Query, given, top_k
+from learning.core.strategies.base import strategy
+
+
+@strategy(
+    "entropy",
+    title="Entropy",
+    summary="asks where all labels compete; helps with many labels once a few hundred items are labelled.",
+    needs={"proba"},
+)
+def entropy(pool: Pool, k: int, rng: np.random.Generator) -> Query:
+    return top_k(classifier_entropy(CachedClassifier(given(pool.proba)), rows(pool.size)), k)

@@ -1,0 +1,16 @@
+import numpy as np
+from modAL.uncertainty import classifier_uncertainty
+
+from learning.core.cached import CachedClassifier, rows
+from learning.core.pool import Pool, Query, given, top_k
+from learning.core.strategies.base import strategy
+
+
+@strategy(
+    "least-confidence",
+    title="Least confidence",
+    summary="asks where the best guess is weakest; helps when most items are easy and a few are not.",
+    needs={"proba"},
+)
+def least_confidence(pool: Pool, k: int, rng: np.random.Generator) -> Query:
+    return top_k(classifier_uncertainty(CachedClassifier(given(pool.proba)), rows(pool.size)), k)
