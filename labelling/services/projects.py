@@ -1,0 +1,117 @@
+"""Projects and who is in them. A refusal is a ValidationError whose messages are sentences for the person."""
+
+from collections import Counter
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.text import slugify
+
+from labelling.models import Label, Lease, Membership, Project, Question, Queue, User
+
+MAX_LABELS = 1000
+# `/projects/new/` is a page.
+RESERVED_SLUGS = frozenset({"new"})
+
+
+def slug_for(name: str) -> str:
+    """A free slug made from the name."""
+    stem = slugify(name)[:70].strip("-") or "project"
+    taken = RESERVED_SLUGS | set(
+        Project.objects.filter(slug__startswith=stem).values_list("slug", flat=True),
+    )
+    candidates = (f"{stem}-{number}" if number > 1 else stem for number in range(1, len(taken) + 2))
+    return next(slug for slug in candidates if slug not in taken)
+
+
+@transaction.atomic
+def project_create(
+    *, name: str, slug: str, prompt: str, labels: list[str], manager: User | None, **options: object
+) -> Project:
+    """Make a project with its one question "label", the question's labels and an empty queue.
+
+    `options` are further fields of Project, such as overlap or holdout_share.
+    """
+    project = Project(name=name.strip(), slug=slug, **options)
+    names = [label.strip() for label in labels if label.strip()]
+    question = Question(project=project, key="label", prompt=prompt.strip())
+    errors: dict[str, list[str]] = {}
+    for check in (
+        lambda: _refuse_reserved(slug),
+        project.full_clean,
+        lambda: question.full_clean(exclude={"project"}),
+        lambda: _refuse_labels(names),
+    ):
+        try:
+            check()
+        except ValidationError as error:
+            for field, sentences in error.message_dict.items():
+                errors.setdefault(field, []).extend(sentences)
+    if errors:
+        raise ValidationError(errors)
+
+    project.save()
+    question.save()
+    Label.objects.bulk_create(Label(question=question, name=n, position=i) for i, n in enumerate(names))
+    Queue.objects.create(project=project)
+    if manager is not None:
+        Membership.objects.create(project=project, user=manager, role=Membership.Role.MANAGER)
+    return project
+
+
+def project_update(*, project: Project, **changes: object) -> Project:
+    """Change the named fields. Fields that the draw of the hold-out depends on are fixed at creation."""
+    allowed = {"name", "description", "overlap", "lease_seconds", "holdout_queue_share"}
+    if fixed := changes.keys() - allowed:
+        raise ValidationError(f"These are fixed when a project is made: {', '.join(sorted(fixed))}.")
+    for field, value in changes.items():
+        setattr(project, field, value)
+    project.full_clean()
+    project.save(update_fields=list(changes))
+    return project
+
+
+@transaction.atomic
+def member_set(*, project: Project, user: User, role: str) -> Membership:
+    """Add the user, or give a member another role."""
+    if role not in Membership.Role.values:
+        raise ValidationError(f"'{role}' is no role: choose one of {', '.join(Membership.Role.values)}.")
+    if role != Membership.Role.MANAGER:
+        _refuse_to_lose_last_manager(project, user)
+    membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    return membership
+
+
+@transaction.atomic
+def member_remove(*, project: Project, user: User) -> None:
+    """End the membership. The person's annotations stay; items reserved for them go to others."""
+    _refuse_to_lose_last_manager(project, user)
+    removed, _ = Membership.objects.filter(project=project, user=user).delete()
+    if not removed:
+        raise ValidationError(f"{user.username} is not a member of {project.name}.")
+    Lease.objects.filter(project=project, annotator=user).delete()
+
+
+def _refuse_to_lose_last_manager(project: Project, user: User) -> None:
+    """Call inside a transaction: it locks the project's row, so two managers cannot remove each other."""
+    Project.objects.select_for_update().get(pk=project.pk)
+    managers = Membership.objects.filter(project=project, role=Membership.Role.MANAGER)
+    if list(managers.values_list("user_id", flat=True)) == [user.pk]:
+        raise ValidationError(
+            f"{user.username} is the only manager of {project.name}: make someone else a manager first."
+        )
+
+
+def _refuse_reserved(slug: str) -> None:
+    if slug in RESERVED_SLUGS:
+        raise ValidationError({"slug": f"The address '{slug}' is taken by Quern itself: choose another one."})
+
+
+def _refuse_labels(names: list[str]) -> None:
+    if len(names) < 2:
+        raise ValidationError({"labels": "A project needs at least two labels: write one a line."})
+    if len(names) > MAX_LABELS:
+        raise ValidationError({"labels": f"{len(names)} labels are too many: {MAX_LABELS} at most."})
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValidationError({"labels": f"'{twice[0][:100]}' stands there twice: write each label once."})
+    if long := [name for name in names if len(name) > 100]:
+        raise ValidationError({"labels": f"'{long[0][:30]}…' is longer than 100 characters: shorten it."})
