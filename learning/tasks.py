@@ -1,8 +1,39 @@
-"""Celery tasks: fetch, then call a service."""
+"""Celery tasks: fetch, then call a service. Every claim is a conditional update, so a message may come twice,
+late or never; it is valid only until the tick sends the next one."""
 
 from celery import shared_task
+
+from learning.services.embeddings import shard_embed
+from learning.services.learners import learners_ensure
+from learning.services.runs import RESEND, runs_create_due, runs_take_over, runs_to_send
+from learning.services.shards import shards_plan, shards_to_send
+from learning.services.training import run_train
 
 
 @shared_task
 def tick() -> None:
     """Find work and claim it."""
+    learners_ensure()
+    shards_plan()
+    for shard_id in shards_to_send():
+        embed.apply_async((shard_id,), expires=RESEND.total_seconds())
+    runs_take_over()
+    _send_runs()
+
+
+@shared_task
+def embed(shard_id: int) -> None:
+    shard_embed(shard_id=shard_id)
+
+
+@shared_task
+def train(run_id: int) -> None:
+    run_train(run_id=run_id)
+    # Labels that came meanwhile need not wait for the next tick.
+    _send_runs()
+
+
+def _send_runs() -> None:
+    runs_create_due()
+    for run_id in runs_to_send():
+        train.apply_async((run_id,), expires=RESEND.total_seconds())

@@ -23,6 +23,11 @@ class EmbeddingShard(models.Model):
     claimed_at = models.DateTimeField(
         null=True, help_text="A worker is embedding it; a stale claim is retaken."
     )
+    progress = models.PositiveIntegerField(default=0, help_text="Images dealt with so far.")
+    error = models.CharField(
+        max_length=500, blank=True, default="", help_text="Why the last attempt stopped; it is tried again."
+    )
+    enqueued_at = models.DateTimeField(null=True, help_text="When a worker was last asked to embed it.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

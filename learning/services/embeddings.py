@@ -1,0 +1,126 @@
+"""Embedding a shard of items, and reading all embeddings of a project back."""
+
+import io
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelling.core.images import ImageRefused, open_rgb
+from labelling.models import Item, Project
+from labelling.services.items import item_bytes
+from learning.core.backbones import prepare
+from learning.models import EmbeddingShard
+from learning.services.artifacts import artifact_get, artifact_name, artifact_put, embedder_load
+from learning.services.backbones import backbone_artifact
+from learning.services.cache import Cache
+from learning.services.shards import shard_claim, shard_progress, shard_publish, shard_release
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64
+DECODERS = 4
+
+Ids = NDArray[np.int64]
+Matrix = NDArray[np.float32]
+
+_matrices: Cache[tuple[Ids, Matrix]] = Cache(size=4)
+
+
+def shard_embed(*, shard_id: int) -> bool:
+    """Embed one shard, if it is still to be had. True when this call published it.
+
+    Killed in the middle, it leaves nothing behind but a claim that grows stale.
+    """
+    shard = shard_claim(shard_id=shard_id)
+    if shard is None:
+        return False
+    try:
+        return _embed(shard)
+    except Exception as error:
+        shard_release(shard=shard, error=f"Embedding failed: {error}")
+        raise
+
+
+def _embed(shard: EmbeddingShard) -> bool:
+    backbone = backbone_artifact(name=shard.backbone)
+    embedder = embedder_load(digest=backbone.digest)
+    items = Item.objects.in_bulk(shard.item_ids)
+    ids: list[int] = []
+    failed: list[int] = []
+    parts: list[NDArray[np.float16]] = []
+    done = 0
+    for decoded in _decoded([items[pk] for pk in shard.item_ids if pk in items], backbone.input_size):
+        good = [(pk, image) for pk, image in decoded if image is not None]
+        failed += [pk for pk, image in decoded if image is None]
+        if good:
+            ids += [pk for pk, _ in good]
+            images = np.stack([image for _, image in good])  # (B, S, S, 3)
+            parts.append(embedder.embed(images).astype(np.float16))  # (B, D)
+        done += len(decoded)
+        if not shard_progress(shard=shard, done=done):
+            logger.info("Shard %s of project %s is no longer wanted.", shard.number, shard.project_id)
+            return False
+    matrix = np.concatenate(parts) if parts else np.empty((0, backbone.features), np.float16)
+    out = io.BytesIO()
+    np.save(out, matrix, allow_pickle=False)
+    digest = artifact_put(data=out.getvalue(), suffix=".npy")
+    path = artifact_name(digest=digest, suffix=".npy")
+    return shard_publish(shard=shard, item_ids=ids, failed_ids=failed, path=path, digest=digest)
+
+
+def _decoded(items: list[Item], size: int) -> Iterator[list[tuple[int, NDArray[np.uint8] | None]]]:
+    """Batches of prepared images; the next one is decoded while the caller embeds this one."""
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+    with ThreadPoolExecutor(DECODERS) as decoders:
+        ahead = [decoders.submit(_prepared, item, size) for item in batches[0]] if batches else []
+        for number, batch in enumerate(batches):
+            current = ahead
+            following = batches[number + 1] if number + 1 < len(batches) else []
+            ahead = [decoders.submit(_prepared, item, size) for item in following]
+            yield [(item.pk, future.result()) for item, future in zip(batch, current, strict=True)]
+
+
+def _prepared(item: Item, size: int) -> NDArray[np.uint8] | None:
+    try:
+        return prepare(open_rgb(item_bytes(item=item)), size)
+    except (ImageRefused, FileNotFoundError) as error:
+        logger.warning("Item %s (%s) cannot be embedded: %s", item.pk, item.name, error)
+        return None
+
+
+def embeddings_load(*, project: Project, backbone: str) -> tuple[Ids, Matrix]:
+    """Ids, ascending (N,), and embeddings (N, D) of all items embedded so far. Do not write into them.
+
+    Kept in the process as long as no shard is added, so a retraining does not read them again.
+    """
+    shards = list(
+        EmbeddingShard.objects.filter(project=project, backbone=backbone)
+        .exclude(path="")
+        .order_by("first_item")
+        .values_list("pk", "digest")
+    )
+    return _matrices.get(tuple(shards), lambda: _read(shards))
+
+
+def _read(shards: list[tuple[int, str]]) -> tuple[Ids, Matrix]:
+    if not shards:
+        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+    # A shard never changes once it is embedded, so these are the rows that belong to the digests.
+    item_ids = dict(
+        EmbeddingShard.objects.filter(pk__in=[pk for pk, _ in shards]).values_list("pk", "item_ids")
+    )
+    ids = np.concatenate([np.asarray(item_ids[pk], np.int64) for pk, _ in shards])
+    matrix = np.concatenate([_matrix(digest) for _, digest in shards]).astype(np.float32)
+    order = np.argsort(ids, kind="stable")
+    ids, matrix = ids[order], matrix[order]
+    ids.setflags(write=False)
+    matrix.setflags(write=False)
+    return ids, matrix
+
+
+def _matrix(digest: str) -> NDArray[np.float16]:
+    data = artifact_get(digest=digest, suffix=".npy")
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), np.float16)

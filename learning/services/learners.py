@@ -1,0 +1,45 @@
+"""Learners: every question gets one; a manager changes its recipe."""
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from labelling.models import Question
+from learning.core.methods import METHODS
+from learning.core.strategies import STRATEGIES
+from learning.models import Learner
+
+
+def learners_ensure() -> None:
+    """Give each question without a learner one; two ticks at once make one, by the unique constraint."""
+    missing = Question.objects.filter(learner__isnull=True).values_list("pk", "project_id")
+    Learner.objects.bulk_create(
+        (Learner(question_id=question, project_id=project) for question, project in missing),
+        ignore_conflicts=True,
+    )
+
+
+def learner_update(
+    *,
+    learner: Learner,
+    strategy: str | None = None,
+    method: str | None = None,
+    retrain_after: int | None = None,
+    enabled: bool | None = None,
+) -> Learner:
+    """Change the recipe and ask for a new ranking, which follows although no label has come.
+
+    Raises ValidationError, with one sentence, for a name that is not registered or a number below 1.
+    """
+    if strategy is not None and strategy not in STRATEGIES:
+        raise ValidationError(f"There is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}.")
+    if method is not None and method not in METHODS:
+        raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(METHODS)}.")
+    if retrain_after is not None and retrain_after < 1:
+        raise ValidationError(f"Retraining after {retrain_after} labels cannot be: give a number from 1 on.")
+    wanted = {"strategy": strategy, "method": method, "retrain_after": retrain_after, "enabled": enabled}
+    # Only these columns: what training writes meanwhile must stand.
+    Learner.objects.filter(pk=learner.pk).update(
+        requested_at=timezone.now(), **{name: value for name, value in wanted.items() if value is not None}
+    )
+    learner.refresh_from_db()
+    return learner

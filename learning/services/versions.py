@@ -1,0 +1,99 @@
+"""Model versions: what training drafts, its artifacts and its card; published once, never changed."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.core.evaluation import evaluate
+from learning.core.export import head_onnx, head_safetensors
+from learning.core.methods import Head
+from learning.models import Learner, ModelVersion, TrainingRun
+from learning.services.artifacts import artifact_put, canonical_json
+from learning.services.backbones import backbone_artifact
+from learning.services.snapshots import Snapshot
+
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class VersionDraft:
+    """A measured model whose artifacts are stored, but which nobody can see yet."""
+
+    card: dict[str, Any]
+    digest: str
+    temperature: float
+
+
+def version_draft(
+    *, learner: Learner, snapshot: Snapshot, head: Head, holdout_embeddings: NDArray[np.float32]
+) -> VersionDraft:
+    """Measure the head on the hold-out's labels and store it with its card.
+
+    The card holds no time and no run number: the same labels, recipe and seed give the same digest.
+    """
+    evaluation = evaluate(head.logits(holdout_embeddings), snapshot.holdout.labels)
+    temperature = evaluation.temperature
+    backbone = backbone_artifact(name=learner.backbone)
+    names = [label.name for label in snapshot.classes]
+    metrics = {
+        "n": evaluation.n,
+        "accuracy": evaluation.accuracy,
+        "accuracy_low": evaluation.low,
+        "accuracy_high": evaluation.high,
+        "ece": evaluation.ece,
+        "temperature": temperature,
+        "per_class": [{"name": names[entry["index"]], **entry} for entry in evaluation.per_class],
+        "confusion": evaluation.confusion,
+        "reliability": evaluation.reliability,
+    }
+    card = {
+        "format": CARD_FORMAT,
+        "project": learner.project.slug,
+        "question": learner.question.key,
+        "classes": [{"id": label.pk, "name": label.name} for label in snapshot.classes],
+        "method": learner.method,
+        "config": {},
+        "seed": learner.seed,
+        "backbone": {
+            "name": backbone.name,
+            "digest": backbone.digest,
+            "input_size": backbone.input_size,
+            "features": backbone.features,
+        },
+        "weights": artifact_put(data=head_safetensors(head), suffix=".safetensors"),
+        "onnx": artifact_put(data=head_onnx(head, temperature, len(snapshot.classes)), suffix=".onnx"),
+        "temperature": temperature,
+        "labels": len(snapshot.pool.labels),
+        "holdout_labels": len(snapshot.holdout.labels),
+        "snapshot": artifact_put(data=snapshot.content, suffix=".json"),
+        "metrics": metrics,
+    }
+    data = canonical_json(card)
+    artifact_put(data=data, suffix=".json")
+    return VersionDraft(card, hashlib.sha256(data).hexdigest(), temperature)
+
+
+def version_publish(*, run: TrainingRun, draft: VersionDraft) -> ModelVersion:
+    """The draft as the project's next version, or the newest one if nothing changed since.
+
+    Call it in the publishing transaction, holding the lock on the project's row.
+    """
+    newest = ModelVersion.objects.filter(project=run.project_id).order_by("-number").first()
+    if newest is not None and newest.digest == draft.digest:
+        return newest
+    return ModelVersion.objects.create(
+        project=run.project,
+        number=newest.number + 1 if newest else 1,
+        run=run,
+        learner=run.learner,
+        digest=draft.digest,
+        method=draft.card["method"],
+        backbone=draft.card["backbone"]["name"],
+        labels=draft.card["labels"],
+        holdout_labels=draft.card["holdout_labels"],
+        metrics=draft.card["metrics"],
+        card=draft.card,
+    )
