@@ -45,7 +45,10 @@ def inspect(data: bytes) -> ImageInfo:
 
 
 def open_rgb(data: bytes) -> Image.Image:
-    """The image as it is shown: rotated by its EXIF orientation, RGB, transparency over white. Raises ImageRefused."""
+    """The image as it is shown: turned by its EXIF orientation, RGB, transparency over white.
+
+    Raises ImageRefused.
+    """
     image = _decoded(data)
     transpose = _AS_SHOWN.get(_orientation(image))
     if image.mode.startswith("I"):

@@ -34,12 +34,21 @@ class ImportJob(models.Model):
     duplicates = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=500, blank=True, default="")
+    owner = models.UUIDField(null=True, help_text="Made by the process that runs it, new for every claim.")
     heartbeat_at = models.DateTimeField(null=True, help_text="A running job whose heart stops is taken over.")
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
+        indexes = [
+            # Looked at twice a second: it holds only what is still to do.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state__in=["queued", "running"]),
+                name="import_unfinished",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"import of {self.name} ({self.state})"

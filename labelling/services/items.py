@@ -38,7 +38,7 @@ def item_bytes(*, item: Item) -> bytes:
 
 
 def item_store(*, project: Project, digest: str, image_format: str, data: bytes) -> None:
-    """Keep the bytes, unless they are there. A file cut off by a crash has another size and is written again."""
+    """Keep the bytes, unless they are there. A file that a crash cut off has another size: written again."""
     path = item_path(project=project, digest=digest, image_format=image_format)
     try:
         if default_storage.size(path) == len(data):
@@ -78,13 +78,15 @@ def items_add(*, project: Project, new: Sequence[NewItem]) -> int:
             """
             insert into labelling_item (project_id, digest, split, path, name, format, width, height, size,
                                         metadata, random_rank, open, answers, created_at)
-            select %s, digest, split, path, name, format, width, height, size, metadata, random_rank, true, 0, now()
+            select %s, digest, split, path, name, format, width, height, size,
+                   metadata, random_rank, true, 0, now()
             from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
                         %s::int[], %s::jsonb[], %s::int[]) with ordinality
-                 as new (digest, split, path, name, format, width, height, size, metadata, random_rank, position)
+                 as new (digest, split, path, name, format, width, height, size,
+                         metadata, random_rank, position)
             order by position
             on conflict (project_id, digest) do nothing
             """,
             [project.pk, *columns],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
