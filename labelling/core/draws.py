@@ -1,4 +1,4 @@
-"""Draws by digest: the same image of the same project always falls on the same side, whatever came before it."""
+"""Draws by digest: the same image in the same project always falls on the same side."""
 
 from hashlib import blake2b
 

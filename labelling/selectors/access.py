@@ -1,4 +1,4 @@
-"""Reads. Every page and route finds its project through `project_for`, which is the object-level permission."""
+"""Who may see which project, and as what."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -24,7 +24,7 @@ def role_of(user: User, project: Project) -> str | None:
 def project_for(user: User, slug: str, at_least: str = Membership.Role.ANNOTATOR) -> Project:
     """The project, for a member of that role or more.
 
-    Raises Http404 for strangers (who learn nothing of its existence), PermissionDenied for members of a lesser role.
+    Raises Http404 for strangers (who learn nothing of its existence), PermissionDenied for a lesser role.
     """
     project = Project.objects.filter(slug=slug).first()
     role = role_of(user, project) if project and user.is_active else None

@@ -1,0 +1,27 @@
+"""Reads. Every page and route finds its project through `project_for`, the object-level permission."""
+
+from labelling.selectors.access import project_for, projects_of, role_of
+from labelling.selectors.labels import (
+    LabelCounts,
+    label_counts,
+    labelled,
+    latest_annotation_id,
+    open_pool_ids,
+    standing,
+)
+from labelling.selectors.page import annotation_known, questions_of, unanswered
+
+__all__ = [
+    "LabelCounts",
+    "annotation_known",
+    "label_counts",
+    "labelled",
+    "latest_annotation_id",
+    "open_pool_ids",
+    "project_for",
+    "projects_of",
+    "questions_of",
+    "role_of",
+    "standing",
+    "unanswered",
+]

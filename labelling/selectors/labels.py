@@ -1,0 +1,61 @@
+"""What has been said so far: what training, the panels and the queue's refresh read."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+
+from labelling.models import Annotation, Consensus, Item, Label, Project, Question
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Labels given (a consensus each), by split, and the items there are."""
+
+    pool: int
+    holdout: int
+    items: int
+    pool_items: int
+    holdout_items: int
+    per_label: list[tuple[str, int]]
+
+
+def standing() -> QuerySet[Annotation]:
+    """The annotations that count: neither superseded nor an undo; the oldest first."""
+    successors = Annotation.objects.filter(supersedes=OuterRef("pk"))
+    return Annotation.objects.exclude(kind=Annotation.Kind.UNDO).filter(~Exists(successors)).order_by("id")
+
+
+def labelled(question: Question) -> list[tuple[int, int, str]]:
+    """(item id, label id, split) of each item with a consensus on the question, by item id."""
+    rows = Consensus.objects.filter(question=question).order_by("item_id")
+    return list(rows.values_list("item_id", "label_id", "item__split"))
+
+
+def latest_annotation_id(project: Project) -> int:
+    """The newest annotation's id (undos and skips too), 0 if there is none."""
+    newest = Annotation.objects.filter(project=project).aggregate(newest=Max("id"))["newest"]
+    return newest or 0
+
+
+def label_counts(project: Project) -> LabelCounts:
+    consensus = Consensus.objects.filter(project=project)
+    given = dict(consensus.values_list("item__split").annotate(n=Count("id")).order_by())
+    there = dict(Item.objects.filter(project=project).values_list("split").annotate(n=Count("id")).order_by())
+    by_label = dict(consensus.values_list("label_id").annotate(n=Count("id")).order_by())
+    labels = Label.objects.filter(question__project=project).order_by(
+        "question__position", "question_id", "position", "id"
+    )
+    return LabelCounts(
+        pool=given.get(Item.Split.POOL, 0),
+        holdout=given.get(Item.Split.HOLDOUT, 0),
+        items=sum(there.values()),
+        pool_items=there.get(Item.Split.POOL, 0),
+        holdout_items=there.get(Item.Split.HOLDOUT, 0),
+        per_label=[(label.name, by_label.get(label.pk, 0)) for label in labels],
+    )
+
+
+def open_pool_ids(project: Project) -> list[int]:
+    """Ids of the items that can be ranked: of the pool, still in need of answers; ascending."""
+    rows = Item.objects.filter(project=project, split=Item.Split.POOL, open=True)
+    return list(rows.order_by("id").values_list("id", flat=True))

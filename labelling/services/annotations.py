@@ -1,0 +1,186 @@
+"""Store what people say.
+
+All that follows from an annotation (consensus, the item's state, the lease) is written in the same
+transaction, under the item's row lock, so that it is never seen half done.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models.functions import Now
+
+from labelling.core.aggregation import majority
+from labelling.models import Annotation, Consensus, Item, Label, Lease, Project, Question, QueueEntry, User
+from labelling.selectors import standing
+
+
+def annotation_record(
+    *,
+    project: Project,
+    annotator: User,
+    uuid: UUID,
+    item: Item,
+    question: Question,
+    label: Label | None,
+    seconds: float | None,
+) -> Annotation:
+    """Store an answer, or a skip if `label` is None. A repeated `uuid` returns what was stored then.
+
+    An answer whose lease has run out is stored all the same: nothing a person did is lost.
+    Raises ValidationError with one sentence when the parts do not belong together.
+    """
+    if item.project_id != project.pk:
+        raise ValidationError(f"Item {item.pk} is not part of the project '{project.slug}'.")
+    if question.project_id != project.pk:
+        raise ValidationError(f"Question {question.pk} is not asked in the project '{project.slug}'.")
+    if label is not None and label.question_id != question.pk:
+        raise ValidationError(f"Label '{label.name}' is not an answer to the question '{question.prompt}'.")
+    with transaction.atomic():
+        item = Item.objects.select_for_update(no_key=True).get(pk=item.pk)
+        stored = _stored(uuid, annotator)
+        if stored is not None:
+            return stored
+        previous = standing().filter(item=item, question=question, annotator=annotator).first()
+        lease = Lease.objects.filter(item=item, annotator=annotator).order_by("-expires_at").first()
+        origin = lease or previous
+        annotation = _insert(
+            Annotation(
+                uuid=uuid,
+                project=project,
+                item=item,
+                question=question,
+                annotator=annotator,
+                kind=Annotation.Kind.SKIP if label is None else Annotation.Kind.ANSWER,
+                label=label,
+                supersedes=previous,
+                source=origin.source if origin else "",
+                round_number=origin.round_number if origin else None,
+                suggestion_id=origin.suggestion_id if origin else None,
+                seconds=seconds,
+            )
+        )
+        done = _item_settle(project, item, question, annotator)
+        if done:
+            Lease.objects.filter(item=item, annotator=annotator).delete()
+    return annotation
+
+
+def annotation_undo(*, project: Project, annotator: User, uuid: UUID, undoes: UUID) -> Annotation:
+    """Take back a standing annotation of one's own, and lease the item to its annotator again.
+
+    Raises Annotation.DoesNotExist if the annotator made no such annotation in the project, ValidationError
+    when it does not stand any more.
+    """
+    found = Annotation.objects.get(uuid=undoes, project=project, annotator=annotator)
+    with transaction.atomic():
+        item = Item.objects.select_for_update(no_key=True).get(pk=found.item_id)
+        stored = _stored(uuid, annotator)
+        if stored is not None:
+            return stored
+        target = standing().filter(pk=found.pk).select_related("question").first()
+        if target is None:
+            raise ValidationError("This answer does not stand any more: it was already undone or replaced.")
+        undo = _insert(
+            Annotation(
+                uuid=uuid,
+                project=project,
+                item=item,
+                question=target.question,
+                annotator=annotator,
+                kind=Annotation.Kind.UNDO,
+                supersedes=target,
+                source=target.source,
+                round_number=target.round_number,
+                suggestion_id=target.suggestion_id,
+            )
+        )
+        _item_settle(project, item, target.question, annotator)
+        _lease_again(project, item, target)
+    return undo
+
+
+def _stored(uuid: UUID, annotator: User) -> Annotation | None:
+    stored = Annotation.objects.filter(uuid=uuid).first()
+    if stored is not None and stored.annotator_id != annotator.pk:
+        raise ValidationError(f"The UUID {uuid} is already used by someone else: make a new one.")
+    return stored
+
+
+def _insert(annotation: Annotation) -> Annotation:
+    """Insert it, unless the same UUID has just been stored for another item; return what is stored."""
+    Annotation.objects.bulk_create([annotation], ignore_conflicts=True)
+    stored = _stored(annotation.uuid, annotation.annotator)
+    if stored is None:
+        raise RuntimeError(f"The annotation {annotation.uuid} was refused by the database.")
+    return stored
+
+
+def _item_settle(project: Project, item: Item, question: Question, annotator: User) -> bool:
+    """Write what follows from the item's standing annotations; return whether the annotator is done with it.
+
+    The caller holds the item's row lock.
+    """
+    questions = set(Question.objects.filter(project=project).values_list("id", flat=True))
+    said = list(standing().filter(item=item))
+    labels = [one.label_id for one in said if one.question_id == question.pk and one.label_id is not None]
+    verdict = majority(labels)
+    if verdict is None:
+        Consensus.objects.filter(item=item, question=question).delete()
+    else:
+        Consensus.objects.bulk_create(
+            [
+                Consensus(
+                    project=project,
+                    item=item,
+                    question=question,
+                    label_id=verdict.label,
+                    answers=verdict.answers,
+                    agreement=verdict.agreement,
+                )
+            ],
+            update_conflicts=True,
+            unique_fields=["item", "question"],
+            update_fields=["label", "answers", "agreement", "updated_at"],
+        )
+    answered: dict[int, set[int]] = {}
+    touched: dict[int, set[int]] = {}
+    for one in said:
+        touched.setdefault(one.annotator_id, set()).add(one.question_id)
+        if one.kind == Annotation.Kind.ANSWER:
+            answered.setdefault(one.annotator_id, set()).add(one.question_id)
+    answers = sum(questions <= theirs for theirs in answered.values())
+    still_open = answers < project.overlap
+    if (item.answers, item.open) != (answers, still_open):
+        Item.objects.filter(pk=item.pk).update(answers=answers, open=still_open)
+    if not still_open and item.split == Item.Split.POOL:
+        # So that serving never walks past the answered head of the ranking.
+        QueueEntry.objects.filter(item=item).delete()
+    return questions <= touched.get(annotator.pk, set())
+
+
+def _lease_again(project: Project, item: Item, target: Annotation) -> None:
+    """Give the item back to who undid, in a slot that is free: their answer has just left one.
+
+    None is free when the answer came after its lease had run out and others have taken the item since.
+    """
+    active = Lease.objects.filter(item=item, expires_at__gt=Now())
+    if active.filter(annotator=target.annotator_id).exists():
+        return
+    standing_answers = Item.objects.values_list("answers", flat=True).get(pk=item.pk)
+    held = set(active.values_list("slot", flat=True))
+    if standing_answers + len(held) >= project.overlap:
+        return
+    slot = min(set(range(project.overlap)) - held)
+    Lease.objects.filter(item=item, slot=slot).delete()
+    Lease.objects.create(
+        item=item,
+        slot=slot,
+        project=project,
+        annotator_id=target.annotator_id,
+        expires_at=Now() + timedelta(seconds=project.lease_seconds),
+        source=target.source or Lease.Source.RANDOM,
+        round_number=target.round_number,
+        suggestion_id=target.suggestion_id,
+    )

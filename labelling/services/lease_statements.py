@@ -1,0 +1,102 @@
+"""The SQL that leases items: `TAKE` chooses and locks them, `HOLD` writes the leases under the locks."""
+
+# An item is free for a person who is not done with it, does not hold it, and finds a place that is neither
+# answered nor held.
+_FREE = """
+    item.open
+    and item.answers + (select count(*) from labelling_lease held
+        where held.item_id = item.id and held.expires_at > statement_timestamp()) < %(overlap)s
+    and not exists (select 1 from labelling_lease mine where mine.item_id = item.id
+        and mine.annotator_id = %(annotator)s and mine.expires_at > statement_timestamp())
+    and (select count(*) from labelling_annotation said where said.item_id = item.id
+        and said.annotator_id = %(annotator)s and said.kind <> 'undo'
+        and not exists (select 1 from labelling_annotation later where later.supersedes_id = said.id)
+        ) < %(questions)s
+"""
+
+# The lock is NO KEY: a full one would skip every item to which a queue swap is just writing references.
+_LOCK = "for no key update of item skip locked"
+
+_UNRANKED = """
+    select item.id, item.random_rank as place, null::int as rank, null::int as round_number,
+           null::bigint as suggestion_id, null::float8 as confidence
+    from labelling_item item
+    where item.project_id = %(project)s and item.split = 'SPLIT' and FREE
+        and item.id not in (select id from TAKEN)
+    order by item.random_rank limit greatest(0, LEFT_OVER) LOCK
+"""
+
+_LEFT_OVER = "%(count)s - (select count(*) from holdout) - (select count(*) from ranked)"
+
+
+def _filled(template: str, **parts: str) -> str:
+    for name, text in parts.items():
+        template = template.replace(name, text)
+    return template
+
+
+# Each step takes what the ones before have left over, so a source that is dry is made up for by the others.
+TAKE = _filled(
+    """
+with nothing as (select null::bigint as id where false),
+holdout as (HOLDOUT_DRAWN),
+ranked as (
+    select item.id, entry.rank as place, entry.rank, queue.round_number, entry.suggestion_id, entry.confidence
+    from labelling_queue queue
+    join labelling_queueentry entry
+        on entry.project_id = queue.project_id and entry.generation = queue.generation
+    join labelling_item item on item.id = entry.item_id
+    where queue.project_id = %(project)s and item.split = 'pool' and FREE
+    order by entry.rank limit greatest(0, %(count)s - (select count(*) from holdout)) LOCK
+),
+random as (POOL_UNRANKED),
+more as (HOLDOUT_MORE)
+select 'ranked' as source, ranked.* from ranked
+union all select 'random', random.* from random
+union all select 'holdout', holdout.* from holdout
+union all select 'holdout', more.* from more
+""",
+    HOLDOUT_DRAWN=_filled(_UNRANKED, SPLIT="holdout", TAKEN="nothing", LEFT_OVER="%(holdout)s"),
+    POOL_UNRANKED=_filled(_UNRANKED, SPLIT="pool", TAKEN="ranked", LEFT_OVER=_LEFT_OVER),
+    HOLDOUT_MORE=_filled(
+        _UNRANKED,
+        SPLIT="holdout",
+        TAKEN="holdout",
+        LEFT_OVER=f"{_LEFT_OVER} - (select count(*) from random)",
+    ),
+    FREE=_FREE,
+    LOCK=_LOCK,
+)
+
+# TAKE may have seen leases and annotations as they were before it got the lock. This statement begins under
+# the lock, without which nobody changes them, so it sees the truth and asks again.
+HOLD = _filled(
+    """
+insert into labelling_lease as lease (id, item_id, slot, project_id, annotator_id, expires_at,
+    source, rank, round_number, suggestion_id, confidence)
+select taken.number, item.id, place.slot, item.project_id, %(annotator)s,
+    statement_timestamp() + make_interval(secs => %(seconds)s),
+    taken.source, taken.rank, taken.round_number, taken.suggestion_id, taken.confidence
+from unnest(%(numbers)s::bigint[], %(items)s::bigint[], %(sources)s::text[], %(ranks)s::int[],
+    %(rounds)s::int[], %(suggestions)s::bigint[], %(confidences)s::float8[])
+    as taken (number, item_id, source, rank, round_number, suggestion_id, confidence)
+join labelling_item item on item.id = taken.item_id
+cross join lateral (
+    select slot from generate_series(0, %(overlap)s - 1) as slot
+    where not exists (select 1 from labelling_lease held
+        where held.item_id = item.id and held.slot = slot.slot and held.expires_at > statement_timestamp())
+    order by slot limit 1
+) place
+where FREE
+on conflict (item_id, slot) do update set
+    id = excluded.id, annotator_id = excluded.annotator_id, expires_at = excluded.expires_at,
+    source = excluded.source, rank = excluded.rank, round_number = excluded.round_number,
+    suggestion_id = excluded.suggestion_id, confidence = excluded.confidence
+    where lease.expires_at <= statement_timestamp()
+returning id
+""",
+    FREE=_FREE,
+)
+
+# A lease's number is taken first: with the project's seed it decides where the item comes from.
+NUMBERS = "select nextval(pg_get_serial_sequence('labelling_lease', 'id')) from generate_series(1, %(count)s)"

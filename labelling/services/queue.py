@@ -1,0 +1,69 @@
+"""Replace a project's ranking in one go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from labelling.models import Project, Queue, QueueEntry
+
+
+@dataclass(frozen=True)
+class RankedItem:
+    item_id: int
+    score: float
+    suggestion_id: int | None = None
+    confidence: float | None = None
+
+
+_COPY = """
+copy labelling_queueentry (project_id, generation, rank, item_id, score, suggestion_id, confidence) from stdin
+"""
+
+
+def queue_swap(
+    *,
+    project: Project,
+    entries: Sequence[RankedItem],
+    round_number: int | None,
+    strategy: str,
+    reason: str,
+    model_digest: str,
+    through_annotation: int,
+) -> int:
+    """Write `entries`, best first, as a new generation and point the queue at it; return its number.
+
+    The old ranking is served until the new one is complete. Items answered or leased in the meantime are
+    passed over when it is served.
+    """
+    with transaction.atomic():
+        # Holds up other swaps only: serving reads the pointer without a lock.
+        queue = Queue.objects.select_for_update(no_key=True).get(project=project)
+        generation = queue.generation + 1
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for rank, entry in enumerate(entries):
+                copy.write_row(
+                    (
+                        project.pk,
+                        generation,
+                        rank,
+                        entry.item_id,
+                        entry.score,
+                        entry.suggestion_id,
+                        entry.confidence,
+                    )
+                )
+        Queue.objects.filter(pk=queue.pk).update(
+            generation=generation,
+            round_number=round_number,
+            strategy=strategy,
+            reason=reason,
+            model_digest=model_digest,
+            through_annotation=through_annotation,
+            swapped_at=Now(),
+        )
+    with transaction.atomic():
+        current = Queue.objects.select_for_update(no_key=True).get(project=project).generation
+        QueueEntry.objects.filter(project=project, generation__lt=current).delete()
+    return generation
