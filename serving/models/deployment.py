@@ -28,7 +28,7 @@ class Decision(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
     previous = models.ForeignKey(ModelVersion, null=True, on_delete=models.CASCADE, related_name="+")
-    action = models.CharField(max_length=20, help_text="promote or hold")
+    action = models.CharField(max_length=20, help_text="promote, hold, automatic-on or automatic-off")
     rule = models.CharField(max_length=60, help_text="The named rule, or 'person'.")
     reason = models.CharField(max_length=300)
     evidence = models.JSONField(default=dict, help_text="Statistic and interval the rule looked at.")

@@ -1,0 +1,63 @@
+"""Reading, and revoking keys. Everything here has its own service that writes it, mostly append-only."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from serving.models import ApiKey, Decision, Deployment, Feedback, Prediction
+from serving.services.keys import key_revoke
+
+# Django's class takes its type parameter in the stubs only.
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(_ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ["name", "prefix", "project", "created_by", "created_at", "revoked_at"]
+    list_filter = ["project"]
+    exclude = ["secret_hash"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke the selected keys", permissions=["view"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset:
+            key_revoke(key=key)
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnlyAdmin):
+    list_display = ["project", "champion", "automatic", "considered", "updated_at"]
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "project", "action", "model_version", "previous", "rule", "actor"]
+    list_filter = ["project", "action", "rule"]
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ["id", "project", "model_version", "arm", "created_at", "decode_ms", "infer_ms"]
+    list_filter = ["project", "arm"]
+    show_full_result_count = False
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    list_display = ["prediction", "label", "api_key", "created_at"]

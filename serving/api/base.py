@@ -1,0 +1,51 @@
+"""What the REST views of a project share: the API key opens exactly its own project."""
+
+import logging
+
+from django.db import InterfaceError, OperationalError
+from rest_framework import status
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from serving.api.authentication import ApiKeyAuthentication
+from serving.models import ApiKey
+
+logger = logging.getLogger(__name__)
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+
+
+class ComeBack(APIException):
+    """Nothing is wrong with the request: sent again in a second, it will mostly be answered."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = 1  # Django REST framework makes the Retry-After header of it
+
+
+class ProjectApiView(APIView):
+    authentication_classes = [ApiKeyAuthentication]
+    permission_classes = [IsAuthenticated]
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.key.project.slug != kwargs["slug"]:
+            # The same words whether it exists or not: a key learns nothing of other projects.
+            raise NotFound(f"There is no project '{kwargs['slug']}' that this API key opens.")
+
+    @property
+    def key(self) -> ApiKey:
+        key = self.request.auth
+        if not isinstance(key, ApiKey):
+            raise TypeError("These views authenticate by ApiKeyAuthentication only.")
+        return key
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, OperationalError | InterfaceError):
+            logger.exception("The database did not answer")
+            exc = ComeBack("The database does not answer at the moment. Try again in a second.")
+        return super().handle_exception(exc)

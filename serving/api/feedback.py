@@ -1,0 +1,62 @@
+import uuid
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from serving.api.base import Conflict, ProjectApiView
+from serving.api.schema import ERRORS, FeedbackRequest, FeedbackResponse
+from serving.models import Prediction
+from serving.services.feedback import FeedbackConflict, UnknownLabel, feedback_record
+
+
+class FeedbackView(ProjectApiView):
+    parser_classes = [JSONParser]
+
+    @extend_schema(
+        operation_id="feedback",
+        summary="What it really was",
+        description=(
+            "Report the true label of a prediction, once. The same again is harmless (200); another label "
+            "for the same prediction is refused (409)."
+        ),
+        parameters=[
+            OpenApiParameter(
+                "prediction_id", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The prediction's id."
+            )
+        ],
+        request=FeedbackRequest,
+        responses={
+            201: FeedbackResponse,
+            200: FeedbackResponse,
+            **{status: ERRORS[status] for status in (400, 401, 404, 409, 415, 503)},
+        },
+        examples=[OpenApiExample("A label of the project", value={"label": "7"}, request_only=True)],
+    )
+    def post(self, request: Request, slug: str, prediction_id: str) -> Response:
+        label = request.data.get("label") if isinstance(request.data, dict) else None
+        if not isinstance(label, str):
+            raise ParseError('Send a JSON object with the label\'s name: {"label": "7"}.')
+        try:
+            feedback, new = feedback_record(
+                prediction=self._prediction(prediction_id), key=self.key, label_name=label
+            )
+        except UnknownLabel as unknown:
+            raise ParseError(str(unknown)) from unknown
+        except FeedbackConflict as conflict:
+            raise Conflict(str(conflict)) from conflict
+        return Response(
+            {"prediction": str(feedback.prediction_id), "label": label}, status=201 if new else 200
+        )
+
+    def _prediction(self, text: str) -> Prediction:
+        try:
+            found = Prediction.objects.filter(pk=uuid.UUID(text), project_id=self.key.project_id).first()
+        except ValueError:
+            found = None
+        if found is None:
+            raise NotFound(f"There is no prediction '{text[:40]}' in this project.")
+        return found

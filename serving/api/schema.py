@@ -1,0 +1,97 @@
+"""What the OpenAPI schema says of the bodies. The views build their answers by hand."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+from serving.api.uploads import MAX_IMAGES, RAW_TYPES
+
+
+class ErrorResponse(serializers.Serializer[None]):
+    detail = serializers.CharField(help_text="One sentence: what is wrong, and what to do.")
+
+
+class ModelPart(serializers.Serializer[None]):
+    version = serializers.IntegerField(min_value=1)
+    digest = serializers.CharField(help_text="SHA-256 of the model's card.")
+
+
+# Not classes: a serializer has an attribute `label` of its own.
+_label_part = inline_serializer(
+    "LabelPart",
+    {"label": serializers.CharField(), "probability": serializers.FloatField(min_value=0, max_value=1)},
+    many=True,
+    required=False,
+    help_text="The likeliest first.",
+)
+
+
+class PredictionPart(serializers.Serializer[None]):
+    index = serializers.IntegerField(min_value=0, help_text="The image's place in the request, from 0.")
+    id = serializers.UUIDField(required=False, help_text="To send feedback to.")
+    arm = serializers.CharField(required=False, help_text="Which part of a rollout answered.")
+    labels = _label_part
+    error = serializers.CharField(required=False, help_text="Why this image was not answered.")
+
+
+class PredictResponse(serializers.Serializer[None]):
+    model = ModelPart()
+    predictions = PredictionPart(many=True)
+
+
+FeedbackRequest = inline_serializer(
+    "FeedbackRequest",
+    {"label": serializers.CharField(trim_whitespace=False, help_text="The true label's name.")},
+)
+FeedbackResponse = inline_serializer(
+    "FeedbackResponse", {"prediction": serializers.UUIDField(), "label": serializers.CharField()}
+)
+
+ERRORS = {
+    400: OpenApiResponse(ErrorResponse, "Something in the request is wrong; nothing was stored."),
+    401: OpenApiResponse(ErrorResponse, "The API key is missing, unknown, malformed or revoked."),
+    404: OpenApiResponse(ErrorResponse, "This key opens no such project, or the project has no such thing."),
+    409: OpenApiResponse(
+        ErrorResponse, "The project's state does not allow it: no model yet, or other feedback."
+    ),
+    411: OpenApiResponse(ErrorResponse, "The body came without a Content-Length."),
+    413: OpenApiResponse(ErrorResponse, "Too many bytes or images."),
+    415: OpenApiResponse(ErrorResponse, "The body's type is not one of those listed."),
+    503: OpenApiResponse(ErrorResponse, "Try again after the seconds in Retry-After."),
+}
+
+PREDICT_REQUEST: dict[str, object] = {
+    **dict.fromkeys(RAW_TYPES, OpenApiTypes.BINARY),
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["image"],
+        "properties": {
+            "image": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_IMAGES,
+                "items": {"type": "string", "format": "binary"},
+            }
+        },
+    },
+}
+
+PREDICT_EXAMPLES = [
+    OpenApiExample(
+        "Two images, one unreadable",
+        value={
+            "model": {"version": 12, "digest": "9f2b…"},
+            "predictions": [
+                {
+                    "index": 0,
+                    "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                    "arm": "champion",
+                    "labels": [{"label": "7", "probability": 0.93}, {"label": "1", "probability": 0.05}],
+                },
+                {"index": 1, "error": "The file is not a JPEG, PNG or WEBP image."},
+            ],
+        },
+        response_only=True,
+        status_codes=["200"],
+    )
+]

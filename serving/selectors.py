@@ -1,0 +1,78 @@
+"""Reads for the pages."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import F
+from django.db.models.fields.json import KT
+from django.utils import timezone
+
+from labelling.models import Item, Project
+from learning.models import ModelVersion
+from serving.models import ApiKey, Decision, Deployment, Feedback, Prediction
+
+# A page counts no further: it is refreshed every two seconds.
+COUNTED = 100_000
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The last 24 hours. `predictions` stops at COUNTED; the feedback is that on the newest predictions."""
+
+    predictions: int
+    feedback: int
+    agreed: int
+
+    @property
+    def more(self) -> bool:
+        return self.predictions >= COUNTED
+
+    @property
+    def agreement(self) -> float | None:
+        return self.agreed / self.feedback if self.feedback else None
+
+
+def deployment_of(project: Project) -> Deployment | None:
+    return Deployment.objects.select_related("champion").filter(project=project).first()
+
+
+def decisions_of(project: Project, limit: int = 50) -> list[Decision]:
+    return list(
+        Decision.objects.filter(project=project).select_related("model_version", "previous", "actor")[:limit]
+    )
+
+
+def champion_decision(deployment: Deployment) -> Decision | None:
+    """The decision that made the champion what it is."""
+    return Decision.objects.filter(
+        project=deployment.project_id, model_version=deployment.champion_id, action="promote"
+    ).first()
+
+
+def versions_of(project: Project, limit: int = 50) -> list[ModelVersion]:
+    """The newest versions, the newest first."""
+    return list(ModelVersion.objects.filter(project=project).defer("card")[:limit])
+
+
+def keys_of(project: Project) -> list[ApiKey]:
+    return list(ApiKey.objects.filter(project=project).select_related("created_by"))
+
+
+def traffic_of(project: Project) -> Traffic:
+    since = timezone.now() - timedelta(hours=24)
+    recent = Prediction.objects.filter(project=project, created_at__gte=since)
+    reported = Feedback.objects.filter(
+        prediction__project=project, prediction__created_at__gte=since
+    ).order_by("-id")[:COUNTED]
+    pairs = reported.annotate(said=KT("prediction__top__0__label"), true=F("label__name"))
+    answers = list(pairs.values_list("said", "true"))
+    return Traffic(
+        predictions=recent.order_by()[:COUNTED].count(),
+        feedback=len(answers),
+        agreed=sum(said == true for said, true in answers),
+    )
+
+
+def sample_item(project: Project, at_most: int) -> Item | None:
+    """A small image of the project, for an example that works as printed."""
+    return Item.objects.filter(project=project, split=Item.Split.POOL, size__lte=at_most).first()

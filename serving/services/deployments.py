@@ -1,0 +1,128 @@
+"""Which version answers a project's clients. Every switch leaves a Decision in the same transaction."""
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from labelling.models import Project, User
+from learning.models import ModelVersion
+from serving.core.promotion import Evidence, evidence_json, verdict
+from serving.models import Decision, Deployment
+
+
+class PromotionRefused(ValueError):
+    """The sentence to show."""
+
+
+def deployments_create_missing() -> None:
+    """A Deployment for every project that has a model and none yet."""
+    missing = Project.objects.filter(model_versions__isnull=False, deployment__isnull=True).distinct()
+    Deployment.objects.bulk_create([Deployment(project=p) for p in missing], ignore_conflicts=True)
+
+
+def deployments_consider() -> list[Decision]:
+    """Look at the newest version of every automatic deployment that has one it has not looked at."""
+    waiting = (
+        Deployment.objects.filter(automatic=True)
+        .annotate(newest=Max("project__model_versions__number"))
+        .filter(newest__gt=F("considered"))
+        .values_list("pk", flat=True)
+    )
+    decisions = [deployment_consider(deployment_id=pk) for pk in list(waiting)]
+    return [decision for decision in decisions if decision is not None]
+
+
+@transaction.atomic
+def deployment_consider(*, deployment_id: int) -> Decision | None:
+    """Decide on the project's newest version; None if someone else did, or it is pinned by a person.
+
+    Locks the deployment row: a person's promotion and this rule never interleave.
+    """
+    deployment = Deployment.objects.select_for_update(of=("self",)).filter(pk=deployment_id).first()
+    if deployment is None or not deployment.automatic:
+        return None
+    candidate = ModelVersion.objects.filter(
+        project_id=deployment.project_id, number__gt=deployment.considered
+    ).first()  # the newest: versions are ordered by falling number
+    if candidate is None:
+        return None
+    champion = deployment.champion
+    found = evidence_of(champion) if champion else None
+    judged = verdict(found, evidence_of(candidate))
+    deployment.considered = candidate.number
+    if judged.action == "promote":
+        deployment.champion = candidate
+    deployment.save(update_fields=["considered", "champion", "updated_at"])
+    return Decision.objects.create(
+        project_id=deployment.project_id,
+        model_version=candidate,
+        previous=champion,
+        action=judged.action,
+        rule=judged.rule,
+        reason=judged.reason,
+        evidence=evidence_json(found, evidence_of(candidate)),
+    )
+
+
+@transaction.atomic
+def deployment_promote(*, project: Project, version: ModelVersion, actor: User, reason: str) -> Decision:
+    """A person makes a version the champion. It stays until a person says otherwise: automatic goes off.
+
+    Locks the deployment row. Raises PromotionRefused for another project's version.
+    """
+    if version.project_id != project.pk:
+        raise PromotionRefused(f"Version {version.number} belongs to another project than {project.name}.")
+    deployment = _locked(project)
+    champion = deployment.champion
+    deployment.champion = version
+    deployment.automatic = False
+    deployment.considered = max(deployment.considered, version.number)
+    deployment.save(update_fields=["champion", "automatic", "considered", "updated_at"])
+    return Decision.objects.create(
+        project=project,
+        model_version=version,
+        previous=champion,
+        action="promote",
+        rule="person",
+        reason=reason,
+        evidence=evidence_json(evidence_of(champion) if champion else None, evidence_of(version)),
+        actor=actor,
+    )
+
+
+@transaction.atomic
+def deployment_automatic_set(*, project: Project, automatic: bool, actor: User) -> Deployment:
+    """Let the rule promote, or not. A change is a Decision on the version that answers now."""
+    deployment = _locked(project)
+    if deployment.automatic == automatic:
+        return deployment
+    deployment.automatic = automatic
+    deployment.save(update_fields=["automatic", "updated_at"])
+    champion = deployment.champion
+    if champion is not None:
+        Decision.objects.create(
+            project=project,
+            model_version=champion,
+            previous=champion,
+            action="automatic-on" if automatic else "automatic-off",
+            rule="person",
+            reason=f"{actor} switched automatic promotion {'on' if automatic else 'off'}.",
+            evidence=evidence_json(evidence_of(champion), evidence_of(champion)),
+            actor=actor,
+        )
+    return deployment
+
+
+def evidence_of(version: ModelVersion) -> Evidence:
+    metrics = version.metrics
+    return Evidence(
+        version=version.number,
+        accuracy=metrics.get("accuracy"),
+        low=metrics.get("accuracy_low"),
+        high=metrics.get("accuracy_high"),
+        holdout_labels=version.holdout_labels,
+    )
+
+
+def _locked(project: Project) -> Deployment:
+    Deployment.objects.get_or_create(project=project)
+    return Deployment.objects.select_for_update(of=("self",)).get(project=project)

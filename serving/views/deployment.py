@@ -1,0 +1,83 @@
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views import View
+
+from labelling.models import Membership, Project
+from labelling.selectors import project_for, role_of
+from labelling.views.access import SignedInRequest
+from learning.models import ModelVersion
+from serving import selectors
+from serving.services.deployments import deployment_automatic_set, deployment_promote
+from serving.views.figures import accuracy_words
+
+
+class PromoteForm(forms.Form):
+    version = forms.IntegerField(min_value=1)
+    reason = forms.CharField(max_length=300, required=False)
+
+
+class AutomaticForm(forms.Form):
+    automatic = forms.TypedChoiceField(
+        choices=[("on", "on"), ("off", "off")], coerce=lambda value: value == "on"
+    )
+
+
+class DeploymentView(LoginRequiredMixin, View):
+    def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        return _page(request, project_for(request.user, slug, Membership.Role.REVIEWER))
+
+
+class PromoteView(LoginRequiredMixin, View):
+    http_method_names = ["post"]
+
+    def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        project = project_for(request.user, slug, Membership.Role.MANAGER)
+        form = PromoteForm(request.POST)
+        if not form.is_valid():
+            return _page(request, project, "Say which version to promote, by its number.", status=422)
+        version = get_object_or_404(ModelVersion, project=project, number=form.cleaned_data["version"])
+        reason = form.cleaned_data["reason"] or f"{request.user} chose version {version.number}."
+        deployment_promote(project=project, version=version, actor=request.user, reason=reason)
+        messages.success(
+            request,
+            f"Version {version.number} answers all clients within a second. "
+            "Automatic promotion is off until you turn it on again.",
+        )
+        return redirect("serving:deployment", project.slug)
+
+
+class AutomaticView(LoginRequiredMixin, View):
+    http_method_names = ["post"]
+
+    def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        project = project_for(request.user, slug, Membership.Role.MANAGER)
+        form = AutomaticForm(request.POST)
+        if not form.is_valid():
+            return _page(request, project, "Automatic promotion can be 'on' or 'off'.", status=422)
+        deployment_automatic_set(
+            project=project, automatic=form.cleaned_data["automatic"], actor=request.user
+        )
+        return redirect("serving:deployment", project.slug)
+
+
+def _page(request: SignedInRequest, project: Project, error: str = "", status: int = 200) -> HttpResponse:
+    deployment = selectors.deployment_of(project)
+    role = role_of(request.user, project)
+    champion = deployment.champion if deployment else None
+    context = {
+        "project": project,
+        "role": role,
+        "tab": "deployment",
+        "error": error,
+        "deployment": deployment,
+        "champion": champion,
+        "decision": selectors.champion_decision(deployment) if deployment and champion else None,
+        "accuracy": accuracy_words(champion) if champion else "",
+        "versions": [(version, accuracy_words(version)) for version in selectors.versions_of(project)],
+        "decisions": selectors.decisions_of(project),
+        "is_manager": role == Membership.Role.MANAGER,
+    }
+    return render(request, "serving/deployment.html", context, status=status)

@@ -1,0 +1,11 @@
+"""Figures in words, the same on every page."""
+
+from learning.models import ModelVersion
+from serving.services.deployments import evidence_of
+
+
+def accuracy_words(version: ModelVersion) -> str:
+    found = evidence_of(version)
+    if found.accuracy is None or found.low is None or found.high is None:
+        return "not measured yet"
+    return f"{found.accuracy:.1%} ({found.low:.1%} to {found.high:.1%})"

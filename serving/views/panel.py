@@ -1,0 +1,35 @@
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views import View
+
+from labelling.models import Membership
+from labelling.selectors import project_for, role_of
+from labelling.views.access import SignedInRequest
+from serving import selectors
+from serving.views.example import predict_url
+from serving.views.figures import accuracy_words
+
+
+class PanelView(LoginRequiredMixin, View):
+    """A fragment of the project's page."""
+
+    def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        project = project_for(request.user, slug)
+        role = role_of(request.user, project)
+        deployment = selectors.deployment_of(project)
+        champion = deployment.champion if deployment else None
+        traffic = selectors.traffic_of(project)
+        context = {
+            "project": project,
+            "deployment": deployment,
+            "champion": champion,
+            "decision": selectors.champion_decision(deployment) if deployment and champion else None,
+            "accuracy": accuracy_words(champion) if champion else "",
+            "traffic": traffic,
+            "agreed": "" if traffic.agreement is None else f"{traffic.agreement:.1%}",
+            "may_look_closer": role in (Membership.Role.REVIEWER, Membership.Role.MANAGER),
+            "is_manager": role == Membership.Role.MANAGER,
+            "predict_url": predict_url(request, project),
+        }
+        return render(request, "serving/panel.html", context)
