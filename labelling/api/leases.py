@@ -1,5 +1,46 @@
-from django.views import View
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from labelling.api.requests import checked, sender
+from labelling.api.serializers import LeasesAskedSerializer, LeasesSerializer
+from labelling.models import Lease, Project
+from labelling.selectors import held_items, project_for, unanswered
+from labelling.services.leases import lease_items
 
 
-class LeasesView(View):
-    pass
+class LeasesView(APIView):
+    """Reserve the next items for the signed-in person, and renew the ones their browser holds."""
+
+    @extend_schema(request=LeasesAskedSerializer, responses=LeasesSerializer)
+    def post(self, request: Request, slug: str) -> Response:
+        user = sender(request)
+        project = project_for(user, slug)
+        asked = checked(LeasesAskedSerializer(data=request.data))
+        leases = lease_items(project=project, annotator=user, count=asked["count"], holding=asked["holding"])
+        questions = unanswered(project, user, [lease.item_id for lease in leases])
+        return Response(
+            {
+                "items": [_leased(project, lease, questions[lease.item_id]) for lease in leases],
+                "held": held_items(project, user, asked["holding"]),
+                "expires_in": float(project.lease_seconds),
+            }
+        )
+
+
+def _leased(project: Project, lease: Lease, questions: list[int]) -> dict[str, object]:
+    suggestion = None
+    if lease.suggestion_id is not None and lease.source != Lease.Source.HOLDOUT:
+        suggestion = {"label": lease.suggestion_id, "confidence": lease.confidence}
+    return {
+        "item": lease.item_id,
+        "image": reverse("labelling:item-image", args=[project.slug, lease.item_id]),
+        "width": lease.item.width,
+        "height": lease.item.height,
+        "questions": questions,
+        "suggestion": suggestion,
+        "expires_in": (lease.expires_at - timezone.now()).total_seconds(),
+    }

@@ -9,11 +9,12 @@ from labelling.selectors.labels import (
     open_pool_ids,
     standing,
 )
-from labelling.selectors.page import annotation_known, questions_of, unanswered
+from labelling.selectors.page import annotation_known, held_items, questions_of, unanswered
 
 __all__ = [
     "LabelCounts",
     "annotation_known",
+    "held_items",
     "label_counts",
     "labelled",
     "latest_annotation_id",

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from labelling.models import Annotation, Project, Question, User
+from django.db.models.functions import Now
+
+from labelling.models import Annotation, Lease, Project, Question, User
 from labelling.selectors.labels import standing
 
 
@@ -21,3 +23,9 @@ def unanswered(project: Project, annotator: User, items: Sequence[int]) -> dict[
     questions = list(Question.objects.filter(project=project).values_list("id", flat=True))
     said = set(standing().filter(item__in=items, annotator=annotator).values_list("item_id", "question_id"))
     return {item: [question for question in questions if (item, question) not in said] for item in items}
+
+
+def held_items(project: Project, annotator: User, items: Sequence[int]) -> list[int]:
+    """Those of the items whose lease this person still has."""
+    leases = Lease.objects.filter(project=project, annotator=annotator, item__in=items, expires_at__gt=Now())
+    return list(leases.order_by("item_id").values_list("item_id", flat=True))

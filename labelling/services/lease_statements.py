@@ -62,7 +62,7 @@ union all select 'holdout', more.* from more
         _UNRANKED,
         SPLIT="holdout",
         TAKEN="holdout",
-        LEFT_OVER=f"{_LEFT_OVER} - (select count(*) from random)",
+        LEFT_OVER=_filled("BEFORE - (select count(*) from random)", BEFORE=_LEFT_OVER),
     ),
     FREE=_FREE,
     LOCK=_LOCK,

@@ -33,13 +33,13 @@ def lease_items(*, project: Project, annotator: User, count: int, holding: Seque
     with transaction.atomic():
         again = _held_otherwise(project, annotator, count, holding)
         fresh: list[int] = []
-        # A second look is needed only when another transaction was faster on every item of the first.
-        for _attempt in range(3):
+        # Another look is needed when someone else was faster on what was chosen.
+        for _attempt in range(5):
             missing = count - len(again) - len(fresh)
-            found = _take(project, annotator, missing) if missing > 0 else []
-            fresh += found
-            if len(found) in (0, missing):
+            found = _take(project, annotator, missing) if missing > 0 else None
+            if found is None:
                 break
+            fresh += found
     chosen = [*again, *fresh]
     leases = Lease.objects.select_related("item").in_bulk(chosen)
     return [leases[pk] for pk in chosen if pk in leases]
@@ -65,8 +65,8 @@ def _seconds(project: Project) -> timedelta:
     return timedelta(seconds=project.lease_seconds)
 
 
-def _take(project: Project, annotator: User, count: int) -> list[int]:
-    """Ids of new leases. Runs inside a transaction; the items' row locks last until its end."""
+def _take(project: Project, annotator: User, count: int) -> list[int] | None:
+    """Ids of new leases, None if there is nothing to lease. The items' row locks last until the transaction's end."""
     params: dict[str, Any] = {
         "project": project.pk,
         "annotator": annotator.pk,
@@ -82,7 +82,7 @@ def _take(project: Project, annotator: User, count: int) -> list[int]:
         cursor.execute(TAKE, {**params, "holdout": len(blind)})
         taken = [_Taken(*row) for row in cursor.fetchall()]
         if not taken:
-            return []
+            return None
         numbered = _numbered(taken, numbers, blind)
         columns: dict[str, Any] = {
             "numbers": [number for number, _ in numbered],
