@@ -26,8 +26,9 @@ class PercentField(forms.FloatField):
             help_text=help_text,
             error_messages={
                 **error_messages,
-                "min_value": "It cannot be less than 0%.",
-                "max_value": f"It cannot be more than {most:g}%.",
+                # Django fills in parameters by %.
+                "min_value": "It cannot be less than 0%%.",
+                "max_value": f"It cannot be more than {most:g}%%.",
             },
             widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
         )

@@ -1,0 +1,204 @@
+"""Who may open which door. A route that is not in the table fails the test: say who may use it."""
+
+import os
+import secrets
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from labelling.models import ImportJob, Item, Project
+from serving.models import ApiKey
+from serving.services.keys import key_create
+from tests import factories
+from tests.serving import trained
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("annotator", "reviewer", "manager")
+PEOPLE = ("anonymous", "stranger", *ROLES)
+# Per route, what may be sent and the least role that may send it.
+PAGES = {
+    "labelling:project": {"get": "annotator"},
+    "labelling:panel": {"get": "annotator"},
+    "labelling:label": {"get": "annotator"},
+    "labelling:item-image": {"get": "annotator"},
+    "labelling:imports": {"get": "manager", "post": "manager"},
+    "labelling:import": {"get": "manager"},
+    "labelling:members": {"get": "manager", "post": "manager"},
+    "labelling:project-settings": {"get": "manager", "post": "manager"},
+    "labelling:api-next": {"post": "annotator"},
+    "labelling:api-annotations": {"post": "annotator"},
+    "labelling:api-undo": {"post": "annotator"},
+    "learning:panel": {"get": "annotator"},
+    "learning:curve": {"get": "annotator"},
+    "learning:learner": {"get": "manager", "post": "manager"},
+    "learning:models": {"get": "annotator"},
+    "learning:model": {"get": "annotator"},
+    "serving:panel": {"get": "annotator"},
+    "serving:deployment": {"get": "reviewer"},
+    "serving:promote": {"post": "manager"},
+    "serving:automatic": {"post": "manager"},
+    "serving:keys": {"get": "manager", "post": "manager"},
+    "serving:key-revoke": {"post": "manager"},
+}
+# No session opens these: a key of the project does.
+BY_KEY = {"serving:predict", "serving:feedback"}
+SIGNED_IN = {"labelling:projects", "labelling:project-new"}
+OPEN = {"login", "logout", "schema", "api-docs", "health-live", "health-ready"}
+
+
+def routes(resolver: URLResolver, space: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for one in resolver.url_patterns:
+        if isinstance(one, URLResolver):
+            if one.namespace != "admin":  # Django's own
+                yield from routes(one, f"{one.namespace}:" if one.namespace else space)
+        else:
+            yield f"{space}{one.name}", one
+
+
+ROUTES = dict(routes(get_resolver()))
+
+
+def test_the_table_knows_every_route_and_no_other() -> None:
+    assert set(ROUTES) == PAGES.keys() | BY_KEY | SIGNED_IN | OPEN
+
+
+@dataclass
+class Door:
+    """A route's address in a project, and each kind of person before it."""
+
+    name: str
+    address: str
+    clients: dict[str, Client]
+
+    def knock(self, person: str, method: str) -> int:
+        client = self.clients[person]
+        response = client.post(self.address, {}) if method == "post" else client.get(self.address)
+        return response.status_code
+
+
+@pytest.fixture
+def door(request: pytest.FixtureRequest) -> Door:
+    project = trained.project()
+    clients = {person: Client(raise_request_exception=False) for person in PEOPLE}
+    clients["stranger"].force_login(factories.member(factories.project(), "manager"))
+    for role in ROLES:
+        clients[role].force_login(factories.member(project, role))
+    name: str = request.param
+    known = arguments(project)
+    return Door(name, reverse(name, args=[known[key] for key in ROUTES[name].pattern.converters]), clients)
+
+
+def arguments(project: Project) -> dict[str, object]:
+    """What the addresses name. Every `pk` is the same number, so that each route finds its thing."""
+    number = 1_000_000 + project.pk
+    Item.objects.filter(pk=factories.item(project).pk).update(id=number)
+    ImportJob.objects.create(pk=number, project=project, kind="zip", source="x", name="x.zip", state="done")
+    ApiKey.objects.create(pk=number, project=project, name="x", prefix=f"{number}"[-12:], secret_hash="")
+    version = trained.bare_version(project)
+    return {
+        "slug": project.slug,
+        "pk": number,
+        "number": version.number,
+        "uuid": uuid.uuid4(),
+        "prediction_id": uuid.uuid4(),
+    }
+
+
+@pytest.mark.parametrize("door", PAGES, indirect=True)
+def test_a_projects_route_opens_for_its_roles_and_for_nobody_else(door: Door) -> None:
+    api = door.address.startswith("/api/")
+    for method in ("get", "post"):
+        least = PAGES[door.name].get(method)
+        for person in PEOPLE:
+            status = door.knock(person, method)
+            case = f"{person} {method} {door.address}: {status}"
+            assert status < 500, case
+            if person == "anonymous":
+                assert status in ({401, 403} if api else {302}), case
+            elif least is None:
+                assert status == 405 or (api and status == 403), case
+            elif person == "stranger":
+                assert status == 404, case
+            elif ROLES.index(person) < ROLES.index(least):
+                assert status == 403, case
+            elif door.name != "labelling:api-undo":  # there is nothing to undo: 400 or 404
+                assert status not in (401, 403, 404, 405), case
+
+
+@pytest.mark.parametrize("door", sorted(BY_KEY), indirect=True)
+def test_a_clients_route_opens_by_a_key_of_its_own_project_only(door: Door) -> None:
+    for person in PEOPLE:
+        assert door.knock(person, "post") in (401, 403), person
+    _, other = key_create(project=factories.project(), name="other", user=None)
+    response = Client(headers={"Authorization": f"Bearer {other}"}).post(door.address, {})
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "door", [name for name, methods in PAGES.items() if "post" in methods] + ["logout"], indirect=True
+)
+def test_nothing_is_posted_without_the_forms_token(door: Door) -> None:
+    manager = Client(enforce_csrf_checks=True)
+    manager.cookies = door.clients["manager"].cookies
+    assert manager.post(door.address, {}).status_code == 403
+
+
+def test_ten_wrong_passwords_close_the_door_for_that_name_and_say_for_how_long(client: Client) -> None:
+    user = factories.user(password="the right one")
+    for _ in range(9):
+        assert client.post("/login/", {"username": user.username, "password": "wrong"}).status_code == 200
+    locked = client.post("/login/", {"username": user.username, "password": "wrong"})
+    assert locked.status_code == 429
+    words = " ".join(locked.content.decode().split())
+    assert "After 10 wrong passwords, this door is closed for 15 minutes." in words
+    right = client.post("/login/", {"username": user.username, "password": "the right one"})
+    assert right.status_code == 429
+
+    other = factories.user(password="the right one")
+    assert (
+        client.post("/login/", {"username": other.username, "password": "the right one"}).status_code == 302
+    )
+
+
+def test_pages_carry_the_headers_that_keep_foreign_scripts_and_frames_out(client: Client) -> None:
+    response = client.get("/login/")
+    policy = {words[0]: words[1:] for words in map(str.split, response["Content-Security-Policy"].split(";"))}
+    assert policy["script-src"] == ["'self'"]
+    assert policy["default-src"] == ["'self'"]
+    assert policy["object-src"] == policy["frame-ancestors"] == ["'none'"]
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_sessions_cookie_is_out_of_reach_of_scripts_and_of_other_sites(client: Client) -> None:
+    user = factories.user(password="the right one")
+    client.post("/login/", {"username": user.username, "password": "the right one"})
+    assert client.cookies["sessionid"]["httponly"]
+    assert {client.cookies[name]["samesite"] for name in ("sessionid", "csrftoken")} == {"Lax"}
+
+
+def test_a_deployment_over_https_passes_djangos_own_check_without_a_warning() -> None:
+    environment = {
+        **os.environ,
+        "QUERN_HTTPS": "true",
+        "QUERN_EMBEDDED": "false",
+        "QUERN_SECRET_KEY": secrets.token_urlsafe(64),
+        "QUERN_ALLOWED_HOSTS": "quern.example.org",
+    }
+    check = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert check.returncode == 0, check.stderr
+    assert "no issues" in check.stdout
