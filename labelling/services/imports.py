@@ -24,8 +24,9 @@ from labelling.core.images import ImageRefused, inspect
 from labelling.core.sources import SOURCES, Entry, EntryRefused, Origin, Source, SourceUnreadable
 from labelling.core.sources.base import clean_text
 from labelling.models import ImportJob, ImportRefusal, Project, User
+from labelling.services.blobs import blob_put
 from labelling.services.heartbeats import beating
-from labelling.services.items import NewItem, item_store, items_add
+from labelling.services.items import NewItem, item_path, items_add
 
 STALE_AFTER = timedelta(seconds=15)
 CHUNK_ENTRIES = 100
@@ -168,7 +169,8 @@ def _read_chunk(project: Project, entries: Iterator[Entry]) -> _Chunk:
             chunk.refusals.append(refusal)
         else:
             digest = hashlib.sha256(data).hexdigest()
-            item_store(project=project, digest=digest, image_format=info.format, data=data)
+            path = item_path(project=project, digest=digest, image_format=info.format)
+            blob_put(path=path, data=data)
             item = NewItem(digest=digest, name=entry.name, info=info, size=len(data), metadata=entry.metadata)
             chunk.items.append(item)
         if chunk.entries == CHUNK_ENTRIES or monotonic() - began > CHUNK_SECONDS:

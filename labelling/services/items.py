@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
@@ -35,17 +34,6 @@ def item_bytes(*, item: Item) -> bytes:
     """The file as it came. Raises FileNotFoundError when the storage lost it."""
     with default_storage.open(item.path) as stored:
         return bytes(stored.read())
-
-
-def item_store(*, project: Project, digest: str, image_format: str, data: bytes) -> None:
-    """Keep the bytes, unless they are there. A file that a crash cut off has another size: written again."""
-    path = item_path(project=project, digest=digest, image_format=image_format)
-    try:
-        if default_storage.size(path) == len(data):
-            return
-    except FileNotFoundError:
-        pass
-    default_storage.save(path, ContentFile(data))
 
 
 def items_add(*, project: Project, new: Sequence[NewItem]) -> int:
