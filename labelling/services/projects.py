@@ -1,6 +1,7 @@
 """Projects and who is in them. A refusal is a ValidationError whose messages are sentences for the person."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -35,12 +36,13 @@ def project_create(
     names = [label.strip() for label in labels if label.strip()]
     question = Question(project=project, key="label", prompt=prompt.strip())
     errors: dict[str, list[str]] = {}
-    for check in (
+    checks: list[Callable[[], None]] = [
         lambda: _refuse_reserved(slug),
         project.full_clean,
         lambda: question.full_clean(exclude={"project"}),
         lambda: _refuse_labels(names),
-    ):
+    ]
+    for check in checks:
         try:
             check()
         except ValidationError as error:
