@@ -66,7 +66,7 @@ def _seconds(project: Project) -> timedelta:
 
 
 def _take(project: Project, annotator: User, count: int) -> list[int] | None:
-    """Ids of new leases, None if there is nothing to lease. The items' row locks last until the transaction's end."""
+    """Ids of new leases, None if there is nothing to lease. Runs inside a transaction, whose end unlocks."""
     params: dict[str, Any] = {
         "project": project.pk,
         "annotator": annotator.pk,
