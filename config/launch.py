@@ -107,7 +107,7 @@ class _Launch:
             # If we die, nobody is left to wait for a worker that would first finish its work.
             self._supervisor.start(Program(name, command(), self._env, death_signal=signal.SIGKILL))
         host = _reachable(host)
-        if not self._wait("The web server", lambda: _is_ready(host, port), 120):
+        if not self._wait("The web server", lambda: _is_ready(host, port), 300):
             return False
         url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         _say("up", f"Quern is ready at {url}  (Ctrl-C stops it)")

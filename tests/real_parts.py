@@ -20,7 +20,8 @@ def _stop() -> None:
 
 
 _data = _folder / "data"
-_data.mkdir()
+# The web server looks for static files at its start; collectstatic has not made the folder here.
+(_data / "static").mkdir(parents=True)
 os.environ.update(
     DATABASE_URL=_postgres.start("quern"),
     REDIS_URL=_redis.start(),

@@ -55,7 +55,7 @@ class Stack:
         self._reader.start()
         return process
 
-    def start(self, timeout: float = 120.0) -> "Stack":
+    def start(self, timeout: float = 240.0) -> "Stack":
         process = self.launch()
         self.wait_for_line("Quern is ready at", timeout)
         assert process.poll() is None, self.text

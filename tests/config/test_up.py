@@ -1,0 +1,117 @@
+"""`manage.py up`, for real: started, refused, hurt, stopped, killed and started again."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.stack import Stack
+
+# A start takes ten seconds on a quiet machine, and minutes on a busy one.
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One data directory for the tests of this module, in their order. A test starts it, and stops it."""
+    made = Stack(tmp_path_factory.mktemp("up") / "data")
+    yield made
+    made.stop()
+
+
+def refused(stack: Stack, *options: str) -> str:
+    """The one sentence with which `up` refuses to start."""
+    done = stack.manage("up", *options, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.endswith(".\n") or done.stderr.endswith(").\n"), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def test_it_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        sentence = refused(Stack(tmp_path / "data"), "--port", str(port))
+    assert f"Port {port} on 127.0.0.1 cannot be used" in sentence
+
+
+def test_it_refuses_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    # Under a regular file no folder can be made, not even by root.
+    (tmp_path / "file").write_text("")
+    sentence = refused(Stack(tmp_path / "file" / "data"))
+    assert f"The data directory {tmp_path}/file/data cannot be written to (Not a directory)" in sentence
+
+
+def test_it_refuses_a_foreign_database_without_a_secret_of_ones_own(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "data")
+    stack.env["DATABASE_URL"] = "postgresql://nowhere/quern"
+    assert "QUERN_SECRET_KEY is not set" in refused(stack)
+
+
+def test_it_starts_everything_and_mends_what_dies(stack: Stack) -> None:
+    stack.start()
+    assert set(stack.credentials) == {"admin", "annotator"}
+    assert set(stack.pids) == {"postgres", "redis", "web", "worker-default", "worker-learning", "beat"}
+    for private in ("secret_key", "runtime.json"):
+        assert (stack.data / private).stat().st_mode & 0o777 == 0o600
+    assert "Another `manage.py up` is running" in refused(stack)
+    # Other commands find the parts by themselves.
+    seen = "from labelling.services.workers import workers_seen; print(sorted(workers_seen()))"
+    eventually(lambda: "['beat', 'default', 'learning']" in stack.manage("shell", "-c", seen).stdout)
+
+    before = stack.pids
+    web_worker = psutil.Process(before["web"]).children()[-1]
+    web_worker.kill()
+    for name in ("worker-learning", "redis", "postgres"):
+        os.kill(before[name], signal.SIGKILL)
+    for name in ("worker-learning", "redis", "postgres"):
+        eventually(lambda name=name: stack.pids.get(name, before[name]) != before[name])  # type: ignore[misc]  # bound early
+    eventually(lambda: all(stack.answers() for _ in range(8)))
+    # granian itself replaces a worker; the supervisor did not need to.
+    assert stack.pids["web"] == before["web"]
+    eventually(lambda: len(web_processes(stack)) == 2)
+    # The workers find Redis again, whoever of them had to be restarted for it.
+    stack.manage("shell", "-c", "from django.core.cache import cache; cache.clear()")
+    eventually(lambda: "['beat', 'default', 'learning']" in stack.manage("shell", "-c", seen).stdout)
+    stack.stop(signal.SIGINT)
+    assert not (stack.data / "runtime.json").exists()
+    assert not (stack.data / "pids.json").exists()
+
+
+def web_processes(stack: Stack) -> list[psutil.Process]:
+    children = psutil.Process(stack.pids["web"]).children()
+    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+
+
+def test_killed_outright_it_leaves_nothing_running_and_the_next_one_finds_the_data(stack: Stack) -> None:
+    count = "from labelling.models import User; print(*User.objects.values_list('username', flat=True))"
+    stack.start()
+    assert stack.credentials == {}
+    stack.stop(signal.SIGKILL)
+    assert (stack.data / "runtime.json").exists()
+
+    stack.start()
+    assert "admin annotator" in stack.manage("shell", "-v0", "-c", count).stdout
+    stack.stop(signal.SIGTERM)
+
+
+def test_it_stops_cleanly_when_asked_before_it_is_ready(stack: Stack) -> None:
+    process: subprocess.Popen[str] = stack.launch()
+    stack.wait_for_line("preparing the database")
+    stack.stop(signal.SIGTERM)
+    assert process.returncode == 0
+    assert stack.output[-1].endswith("| stopped")
