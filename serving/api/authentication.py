@@ -40,6 +40,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = "serving.api.authentication.ApiKeyAuthentication"
     name = ["apiKey", "apiKeyHeader"]
 
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:
+        """Either of the two headers will do."""
+        return [{name: []} for name in self.name]
+
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
         return [
             {

@@ -13,6 +13,7 @@ from labelling.core.images import ImageRefused, open_rgb
 from learning.core.backbones import prepare
 from serving.models import ApiKey, Prediction
 from serving.services.champions import Champion
+from serving.services.prediction_log import predictions_store
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def predictions_make(
         for prediction, row in zip(answered, probabilities, strict=True):
             prediction.infer_ms = infer_ms
             prediction.top = likeliest(champion.predictor.classes, row, top)
-        Prediction.objects.bulk_create(answered)
+        predictions_store(predictions=answered)
     return outcomes
 
 

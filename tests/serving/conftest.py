@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
+from django.conf import settings
 from django.test import Client
 
 from labelling.models import Project
@@ -31,8 +31,8 @@ class Service:
         return f"/api/v1/projects/{self.project.slug}/predict"
 
 
-@pytest.fixture(autouse=True)
-def _static_folder(settings: LazySettings) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _static_folder() -> None:
     """The web server looks into it at its start; collectstatic has not made it here."""
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
 

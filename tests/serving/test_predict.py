@@ -142,8 +142,8 @@ def test_other_bodies_are_refused_in_a_sentence(service: Service) -> None:
 
     assert ask({"a": 1}, content_type="application/json") == (
         415,
-        "A body of type 'application/json' is not read here: send the image's bytes as image/jpeg, image/png, "
-        "image/webp or application/octet-stream, or a multipart form with 'image' files.",
+        "A body of type 'application/json' is not read here: send the image's bytes as image/jpeg, "
+        "image/png, image/webp or application/octet-stream, or a multipart form with 'image' files.",
     )
     assert ask(files(picture(DARK), name="file")) == (400, "The form has no file 'image', only: file.")
     assert ask({"image": "@digit.png"})[1].startswith("The form's field 'image' is text")

@@ -1,0 +1,293 @@
+"""Predictions over HTTP against the bare model in this process: what does serving cost?
+
+Both decode the same images, with the same code and the same model, in turn in one run. Everything shares this
+machine's processors: the clients, the server, its database, and (in the bare runs) the idle server.
+"""
+
+import argparse
+import http.client
+import io
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.report import Claim, print_report
+from labelling.core.images import open_rgb
+from learning.core.backbones import prepare
+from learning.core.predictor import Embedder, Predictor
+from tests.e2e.stack import Stack
+
+CLIENTS = 8
+WEB_WORKERS = 2  # as config.processes starts them
+THREADS = min(4, os.cpu_count() or 1)  # as the server loads its models
+
+
+@dataclass(frozen=True)
+class Target:
+    url: str
+    key: str
+    project: str
+    storage: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds each call took, and seconds the whole took."""
+
+    calls: list[float]
+    took: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.calls) / self.took
+
+    def ms(self, quantile: float) -> float:
+        return float(np.quantile(self.calls, quantile)) * 1000
+
+
+@dataclass(frozen=True)
+class Repetition:
+    bare: Run
+    alone: Run  # one client
+    many: Run  # several
+    bound: float  # predictions a second of bare processes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.predict", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="end within a minute")
+    parser.add_argument("--seeds", type=int, default=3, help="repetitions with other image orders (3)")
+    parser.add_argument("--url", help="a running server; without it the benchmark starts its own")
+    parser.add_argument("--key", help="an API key of --project")
+    parser.add_argument("--project", default="digits")
+    parser.add_argument("--storage", type=Path, help="the running server's storage folder")
+    options = parser.parse_args()
+    seeds = 1 if options.quick else options.seeds
+    seconds = 3.0 if options.quick else 10.0
+    if options.url:
+        if not options.key or not options.storage:
+            parser.error("with --url, give --key and --storage too")
+        measure(Target(options.url, options.key, options.project, options.storage), seeds, seconds)
+        return
+    with tempfile.TemporaryDirectory(prefix="quern-predict-") as folder:
+        stack = Stack(Path(folder) / "data", demo="digits")
+        with stack:
+            print("labelling 40 digits, so that there is a model ...", flush=True)
+            stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)
+            key = stack.credentials["api_key"]
+            measure(Target(stack.url, key, "digits", stack.data / "storage"), seeds, seconds)
+
+
+def measure(target: Target, seeds: int, seconds: float) -> None:
+    digest = wait_for_model(target)
+    predictor = load(target.storage, digest, THREADS)
+    found: dict[str, list[Repetition]] = {"PNG": [], "JPEG": []}
+    for seed in range(seeds):
+        for kind, repetitions in found.items():
+            images = digits(kind, seed)
+            bare, alone = in_turn(predictor, target, images, seconds)
+            many = load_by(CLIENTS, target, images, seconds)
+            most = bound(target.storage, digest, images, seconds)
+            repetitions.append(Repetition(bare, alone, many, most))
+    rows: list[dict[str, object]] = []
+    for kind, repetitions in found.items():
+        rows += [
+            row(f"{kind}: bare call", [repetition.bare for repetition in repetitions]),
+            row(f"{kind}: HTTP, 1 client", [repetition.alone for repetition in repetitions]),
+            row(f"{kind}: HTTP, {CLIENTS} clients", [repetition.many for repetition in repetitions]),
+        ]
+        rate = statistics.median(repetition.bound for repetition in repetitions)
+        name = f"{kind}: bare, {WEB_WORKERS} processes"
+        rows.append({"what": name, "per second": rate, "p50 ms": "", "p95 ms": "", "p99 ms": ""})
+    everything = [repetition for repetitions in found.values() for repetition in repetitions]
+    added = statistics.median(one.alone.ms(0.5) - one.bare.ms(0.5) for one in everything)
+    share = statistics.median(one.many.rate / one.bound for one in everything)
+    print_report(
+        "predict",
+        rows,
+        [
+            Claim("p50 at one client above the bare call", 1.3, added, "ms"),
+            Claim("throughput as a share of the in-process bound", 0.9, share, "of 1", more_is_better=True),
+        ],
+    )
+
+
+def row(what: str, runs: Sequence[Run]) -> dict[str, object]:
+    """The medians over the repetitions."""
+    return {
+        "what": what,
+        "per second": statistics.median(run.rate for run in runs),
+        "p50 ms": statistics.median(run.ms(0.5) for run in runs),
+        "p95 ms": statistics.median(run.ms(0.95) for run in runs),
+        "p99 ms": statistics.median(run.ms(0.99) for run in runs),
+    }
+
+
+def digits(kind: str, seed: int) -> list[bytes]:
+    """Digit-like images of the demo's size, encoded; what they show does not matter to the time they take."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(200):
+        out = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(out, kind)
+        images.append(out.getvalue())
+    return images
+
+
+def wait_for_model(target: Target) -> str:
+    """The digest of the model that answers, once one does."""
+    client = Caller(target)
+    deadline = time.monotonic() + 60
+    while True:
+        status, answer = client.call(digits("PNG", 0)[0])
+        if status == 200:
+            return str(json.loads(answer)["model"]["digest"])
+        if time.monotonic() > deadline:
+            raise SystemExit(f"The server does not predict: status {status}, {answer.decode()[:300]}")
+        time.sleep(0.5)
+
+
+def load(storage: Path, digest: str, threads: int) -> Predictor:
+    def artifact(of: str, suffix: str) -> bytes:
+        return (storage / "artifacts" / of[:2] / f"{of}{suffix}").read_bytes()
+
+    card = json.loads(artifact(digest, ".json"))
+    backbone = card["backbone"]
+    return Predictor(
+        Embedder(artifact(backbone["digest"], ".onnx"), threads=threads),
+        artifact(card["onnx"], ".onnx"),
+        [entry["name"] for entry in card["classes"]],
+        backbone["input_size"],
+    )
+
+
+def predict(predictor: Predictor, data: bytes) -> None:
+    predictor.predict(np.stack([prepare(open_rgb(data), predictor.input_size)]))
+
+
+class Caller:
+    """One client with a connection it keeps."""
+
+    def __init__(self, target: Target) -> None:
+        parts = urlsplit(target.url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        self._path = f"/api/v1/projects/{target.project}/predict"
+        self._headers = {
+            "Authorization": f"Bearer {target.key}",
+            "Content-Type": "application/octet-stream",
+        }
+
+    def call(self, data: bytes) -> tuple[int, bytes]:
+        self._connection.request("POST", self._path, data, self._headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def predict(self, data: bytes) -> None:
+        status, answer = self.call(data)
+        if status != 200:
+            raise SystemExit(f"A prediction failed: status {status}, {answer.decode()[:300]}")
+
+
+def timed(call: Callable[[bytes], None], data: bytes) -> float:
+    started = time.perf_counter()
+    call(data)
+    return time.perf_counter() - started
+
+
+def in_turn(predictor: Predictor, target: Target, images: Sequence[bytes], seconds: float) -> tuple[Run, Run]:
+    """A bare call and a call over HTTP, one after the other, so that both meet the same machine."""
+    caller = Caller(target)
+    bare, alone = [], []
+    for data in images[:20]:
+        predict(predictor, data)
+        caller.predict(data)
+    deadline, place = time.monotonic() + 2 * seconds, 0
+    while time.monotonic() < deadline:
+        data = images[place % len(images)]
+        bare.append(timed(lambda sent: predict(predictor, sent), data))
+        alone.append(timed(caller.predict, data))
+        place += 1
+    return Run(bare, sum(bare)), Run(alone, sum(alone))
+
+
+def load_by(clients: int, target: Target, images: Sequence[bytes], seconds: float) -> Run:
+    calls: list[list[float]] = [[] for _ in range(clients)]
+    failures: list[BaseException] = []
+    ready = threading.Barrier(clients + 1)
+    deadline = time.monotonic() + seconds + 1.0
+
+    def client(number: int) -> None:
+        caller, place = Caller(target), number
+        try:
+            for data in images[:5]:
+                caller.predict(data)
+            ready.wait()
+            while time.monotonic() < deadline:
+                calls[number].append(timed(caller.predict, images[place % len(images)]))
+                place += clients
+        except BaseException as failure:
+            failures.append(failure)
+            ready.abort()
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        ready.wait()
+    except threading.BrokenBarrierError:
+        raise SystemExit(f"The clients stopped: {failures[0]}") from None
+    started = time.monotonic()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise SystemExit(f"A client stopped: {failures[0]}")
+    return Run([call for one in calls for call in one], time.monotonic() - started)
+
+
+def bound(storage: Path, digest: str, images: Sequence[bytes], seconds: float) -> float:
+    """Predictions a second of as many bare processes as the server has, one thread each, nothing between."""
+    context = multiprocessing.get_context("spawn")
+    rates: multiprocessing.Queue[float] = context.Queue()
+    start = context.Barrier(WEB_WORKERS)
+    arguments = (storage, digest, list(images), seconds, start, rates)
+    processes = [context.Process(target=_bare_process, args=arguments) for _ in range(WEB_WORKERS)]
+    for process in processes:
+        process.start()
+    total = sum(rates.get(timeout=120) for _ in processes)
+    for process in processes:
+        process.join()
+    return total
+
+
+def _bare_process(
+    storage: Path,
+    digest: str,
+    images: Sequence[bytes],
+    seconds: float,
+    start: "threading.Barrier",
+    rates: "multiprocessing.Queue[float]",
+) -> None:
+    predictor = load(storage, digest, threads=1)
+    for data in images[:20]:
+        predict(predictor, data)
+    start.wait()
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < seconds:
+        predict(predictor, images[count % len(images)])
+        count += 1
+    rates.put(count / (time.monotonic() - began))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from learning.models import ModelVersion
+from learning.services.artifacts import artifact_name
+from serving.models import Deployment
+from serving.services.champions import champions
+from serving.services.deployments import deployment_promote
+from tests import factories
+from tests.serving import trained
+from tests.serving.conftest import Service, answers_with, until
+from tests.serving.trained import DARK, picture
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def web(service: Service) -> Iterator[int]:
+    """A real web server of two processes on the test's database; its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    database = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + connection.settings_dict["NAME"]
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi"),
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--blocking-threads", "4"),
+            *("--no-ws", "--log-level", "warning"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database},
+    )
+    try:
+        until(lambda: len({ask(service, port)[0] for _ in range(4)} - {200}) == 0, 120)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(service: Service, port: int) -> tuple[int, int, float]:
+    """Status, version, and the moment of the answer, over a connection of its own."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Authorization": f"Bearer {service.plain}", "Content-Type": "image/png"}
+    try:
+        client.request("POST", service.predict_path, picture(DARK), headers)
+        response = client.getresponse()
+        answer = json.loads(response.read())
+    except OSError:
+        return 0, 0, time.monotonic()
+    finally:
+        client.close()
+    return response.status, answer.get("model", {}).get("version", 0), time.monotonic()
+
+
+def test_a_promotion_reaches_every_web_process_within_a_second_and_no_request_fails(
+    service: Service, web: int
+) -> None:
+    second = trained.version(service.project, seed=2)
+    answers: list[tuple[int, int, float]] = []
+    stop = threading.Event()
+
+    def client() -> None:
+        while not stop.is_set():
+            answers.append(ask(service, web))
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    time.sleep(0.5)
+    deployment_promote(project=service.project, version=second, actor=factories.user(), reason="A test.")
+    promoted = time.monotonic()
+    time.sleep(2.0)
+    stop.set()
+    for thread in clients:
+        thread.join()
+    assert {status for status, _, _ in answers} == {200}
+    late = [at - promoted for _, version, at in answers if version == 1 and at > promoted]
+    assert max(late, default=0) < 1.0
+    assert sum(at > promoted + 1 for _, _, at in answers) > 10
+
+
+def test_the_old_champion_answers_when_the_new_one_cannot_be_loaded(service: Service) -> None:
+    broken = trained.version(service.project, seed=3)
+    head = (
+        Path(os.environ["QUERN_DATA_DIR"])
+        / "storage"
+        / artifact_name(digest=broken.card["onnx"], suffix=".onnx")
+    )
+    whole = head.read_bytes()
+    head.write_bytes(whole[:-10])
+    deployment_promote(project=service.project, version=broken, actor=factories.user(), reason="A test.")
+    time.sleep(0.6)
+    assert answers_with(service.project, service.version)
+    head.write_bytes(whole)
+    until(lambda: answers_with(service.project, broken), 15)
+
+
+def test_a_champion_that_is_not_loaded_yet_is_503_with_a_time_to_come_back(service: Service) -> None:
+    champions.stop()
+    response = service.client.post(service.predict_path, picture(DARK), content_type="image/png")
+    assert response.status_code == 503
+    assert response["Retry-After"] == "1"
+    assert response.json() == {"detail": "The model is being loaded. Try again in a second."}
+    until(lambda: answers_with(service.project, service.version))
+
+
+def test_a_deleted_deployment_is_forgotten(service: Service) -> None:
+    Deployment.objects.all().delete()
+    until(lambda: not answers_with(service.project, service.version))
+    assert ModelVersion.objects.exists()
+    response = service.client.post(service.predict_path, picture(DARK), content_type="image/png")
+    assert response.status_code == 409

@@ -1,0 +1,109 @@
+import threading
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from labelling.models import User
+from serving.core.promotion import Evidence, verdict
+from serving.models import Decision, Deployment
+from serving.services.deployments import PromotionRefused, deployment_automatic_set, deployment_promote
+from serving.tasks import tick
+from tests import factories
+from tests.serving import trained
+
+
+@pytest.mark.django_db
+def test_the_tick_promotes_what_is_no_worse_and_holds_what_is() -> None:
+    project = trained.project()
+    tick()
+    assert not Deployment.objects.exists(), "a project without a model needs no deployment"
+    first = trained.bare_version(project, 0.80, 0.70, 0.88)
+    tick()
+    worse = trained.bare_version(project, 0.60, 0.50, 0.69)
+    tick()
+    tick()
+    trained.bare_version(project, 0.10, 0.05, 0.20)
+    newest = trained.bare_version(project, 0.75, 0.65, 0.83)
+    tick()
+    assert Deployment.objects.get().champion == newest
+    made = Decision.objects.order_by("id")
+    assert [(d.action, d.rule, d.model_version, d.previous) for d in made] == [
+        ("promote", "first-model", first, None),
+        ("hold", "worse", worse, first),
+        # Of two versions that came between two ticks, the newer one is looked at.
+        ("promote", "no-worse", newest, first),
+    ]
+    for decision in made:
+        champion, candidate = decision.evidence["champion"], decision.evidence["candidate"]
+        again = verdict(Evidence(**champion) if champion else None, Evidence(**candidate))
+        assert (again.action, again.rule, again.reason) == (decision.action, decision.rule, decision.reason)
+
+
+@pytest.mark.django_db
+def test_a_persons_promotion_pins_the_version_until_automatic_is_on_again() -> None:
+    project, person = trained.project(), factories.user()
+    first = trained.bare_version(project, 0.5, 0.4, 0.6)
+    trained.bare_version(project, 0.8, 0.7, 0.9)
+    tick()
+    decision = deployment_promote(project=project, version=first, actor=person, reason="It is kinder.")
+    assert (decision.rule, decision.actor, decision.reason) == ("person", person, "It is kinder.")
+    third = trained.bare_version(project, 0.9, 0.8, 0.95)
+    tick()
+    assert Deployment.objects.get().champion == first
+
+    deployment_automatic_set(project=project, automatic=True, actor=person)
+    deployment_automatic_set(project=project, automatic=True, actor=person)
+    assert Decision.objects.filter(action="automatic-on").count() == 1
+    tick()
+    assert Deployment.objects.get().champion == third
+
+
+@pytest.mark.django_db
+def test_another_projects_version_is_refused() -> None:
+    foreign = trained.bare_version(trained.project())
+    project = trained.project()
+    with pytest.raises(PromotionRefused, match="belongs to another project"):
+        deployment_promote(project=project, version=foreign, actor=factories.user(), reason="")
+    assert not Decision.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_promotions_at_the_same_time_leave_one_unbroken_chain() -> None:
+    project = trained.project()
+    versions = [trained.bare_version(project, 0.5, 0.4, 0.6) for _ in range(6)]
+    people = [factories.user() for _ in versions]
+    start = threading.Barrier(len(versions) + 1)
+    failures: list[Exception] = []
+
+    def run(job: int, person: User) -> None:
+        try:
+            start.wait()
+            deployment_promote(project=project, version=versions[job], actor=person, reason=f"number {job}")
+        except Exception as failure:
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(people)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    tick()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    deployment = Deployment.objects.get()
+    assert not deployment.automatic
+    chain = list(Decision.objects.order_by("id"))
+    assert len([d for d in chain if d.rule == "person"]) == len(versions)
+    assert [d.previous for d in chain] == [None, *[d.model_version for d in chain[:-1]]]
+    assert deployment.champion == chain[-1].model_version
+
+
+@pytest.mark.django_db
+def test_a_decision_never_changes() -> None:
+    project = trained.project()
+    trained.bare_version(project)
+    tick()
+    with pytest.raises(DatabaseError, match="never change"), transaction.atomic():
+        Decision.objects.update(reason="Because.")

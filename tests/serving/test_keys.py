@@ -1,0 +1,70 @@
+import time
+
+import pytest
+from django.test import Client
+
+from labelling.models import Membership
+from serving.models import ApiKey
+from serving.services.keys import KeyRefused, key_create, key_find, key_revoke
+from tests import factories
+from tests.serving.conftest import Service, until
+from tests.serving.trained import DARK, picture
+
+
+def status_with(service: Service, **headers: str) -> tuple[int, str, str]:
+    response = Client(headers=headers).post(service.predict_path, picture(DARK), content_type="image/png")
+    return response.status_code, response.json().get("detail", ""), response.get("WWW-Authenticate", "")
+
+
+@pytest.mark.django_db
+def test_only_the_hash_of_a_key_is_kept() -> None:
+    key, plain = key_create(project=factories.project(), name="a robot", user=None)
+    secret = plain.removeprefix(f"qk_{key.prefix}_")
+    stored = ApiKey.objects.values().get()
+    assert secret not in str(stored)
+    assert len(stored["secret_hash"]) == 128
+    assert key_find(plain=plain) == key
+
+
+@pytest.mark.django_db
+def test_a_wrong_secret_or_shape_is_refused() -> None:
+    key, plain = key_create(project=factories.project(), name="a robot", user=None)
+    changed = plain[:-1] + ("A" if plain[-1] != "A" else "B")
+    for wrong in (changed, plain.replace(key.prefix, "0" * 12), plain[:-1], plain + "x", "", "qk__", "é"):
+        with pytest.raises(KeyRefused):
+            key_find(plain=wrong)
+
+
+def test_both_headers_open_and_everything_else_is_401(service: Service) -> None:
+    assert status_with(service, authorization=f"bearer {service.plain}")[0] == 200
+    assert status_with(service, **{"x-api-key": service.plain})[0] == 200
+    realm = 'Bearer realm="quern"'
+    assert status_with(service) == (
+        401,
+        "Send an API key of the project: 'Authorization: Bearer qk_...'.",
+        realm,
+    )
+    for header in ("Basic abc", "Bearer", "Bearer qk_1", f"Bearer {service.plain[:-3]}xyz", service.plain):
+        status, sentence, challenge = status_with(service, authorization=header)
+        assert (status, challenge) == (401, realm)
+        assert sentence.endswith(".")
+        assert service.plain not in sentence
+
+
+def test_a_session_is_no_api_key(service: Service) -> None:
+    client = Client()
+    client.force_login(factories.member(service.project, Membership.Role.MANAGER))
+    response = client.post(service.predict_path, picture(DARK), content_type="image/png")
+    assert response.status_code == 401
+
+
+def test_a_revocation_takes_effect_within_a_second(service: Service) -> None:
+    authorization = f"Bearer {service.plain}"
+    assert status_with(service, authorization=authorization)[0] == 200
+    started = time.monotonic()
+    key_revoke(key=ApiKey.objects.get(pk=service.key.pk))
+    until(lambda: status_with(service, authorization=authorization)[0] == 401)
+    assert time.monotonic() - started < 1.0
+    first = ApiKey.objects.get().revoked_at
+    assert key_revoke(key=service.key).revoked_at == first
+    assert "was revoked" in status_with(service, authorization=authorization)[1]
