@@ -1,0 +1,165 @@
+"""The product's one sentence, lived through in a real browser: label, watch it learn, predict."""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import chromium
+from tests.e2e.database import EMBEDDED, IMPORTED, ask, eventually
+from tests.e2e.stack import Stack
+
+SHOTS = Path(__file__).parent / "shots"
+LABELS = 30
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack"), demo="digits") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(stack: Stack) -> Iterator[Page]:
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page.set_default_timeout(30_000)
+        page.goto(stack.url)
+        page.fill("input[name=username]", "annotator")
+        page.fill("input[name=password]", stack.credentials["annotator"])
+        page.press("input[name=password]", "Enter")
+        page.wait_for_url(stack.url + "/")
+        yield page
+
+
+def label_current(page: Page, truth: dict[str, str]) -> str:
+    """Press the key of the image on show; return its URL once the next one is there."""
+    image = page.locator("#picture img")
+    url = image.get_attribute("src")
+    assert url
+    name = truth[hashlib.sha256(page.request.get(url).body()).hexdigest()]
+    page.keyboard.press("0" if name == "9" else str(int(name) + 1))
+    expect(image).not_to_have_attribute("src", url)
+    return url
+
+
+def accuracy(page: Page) -> float | None:
+    found = page.locator("[data-accuracy]")
+    return float(found.first.get_attribute("data-accuracy") or "nan") if found.count() else None
+
+
+def call(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, object]]:
+    request = Request(url, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_a_person_labels_the_model_learns_and_a_client_gets_predictions(stack: Stack, page: Page) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    truth = json.loads((stack.data / "demo" / "digits-truth.json").read_text())
+    eventually(stack, IMPORTED)
+    eventually(stack, EMBEDDED)
+
+    page.goto(f"{stack.url}/projects/digits/label/")
+    expect(page.locator("#picture img")).to_be_visible()
+    before = ask(stack, "select generation from labelling_queue")
+    seen = [label_current(page, truth) for _ in range(LABELS - 1)]
+    # One of the answers is taken back with z, and given again.
+    page.keyboard.press("z")
+    expect(page.locator("#picture img")).to_have_attribute("src", seen[-1])
+    label_current(page, truth)
+    seen.append(label_current(page, truth))
+    eventually(stack, f"select count(*) = {LABELS} from labelling_consensus")
+    assert len(set(seen)) == LABELS
+
+    # The queue is ranked by the model that has read all of it.
+    eventually(
+        stack,
+        "select through_annotation = (select max(id) from labelling_annotation) from labelling_queue",
+        True,
+    )
+    assert ask(stack, "select generation from labelling_queue") != before
+    expect(page.locator("#suggestion")).to_be_attached()
+    page.screenshot(path=SHOTS / "label.png")
+
+    page.goto(f"{stack.url}/projects/digits/")
+    expect(page.locator("[data-accuracy]").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    early = accuracy(page)
+    points = page.evaluate("document.querySelector('.js-plotly-plot').data.map(t => t.x.length)")
+
+    # More labels, by the simulated annotators through the same pages: the open page moves by itself.
+    stack.manage("simulate", "digits", "--labels", "170", "--url", stack.url)
+    eventually(
+        stack,
+        "select through_annotation = (select max(id) from labelling_annotation) from labelling_queue",
+        True,
+    )
+    deadline = time.monotonic() + 20
+    while (late := accuracy(page)) is None or late < 0.85 or late == early:
+        assert time.monotonic() < deadline, f"the page shows {late}, before {early}"
+        time.sleep(0.2)
+    page.wait_for_function(
+        "n => document.querySelector('.js-plotly-plot').data.some((t, i) => t.x.length > n[i])", arg=points
+    )
+    page.screenshot(path=SHOTS / "project.png", full_page=True)
+
+    # A REST client, with the key that `up` printed.
+    key = stack.credentials["api_key"]
+    some = next(p for p in sorted((stack.data / "demo" / "digits").glob("*.png")))
+    api = f"{stack.url}/api/v1/projects/digits"
+    status, answer = call(
+        f"{api}/predict", some.read_bytes(), Authorization=f"Bearer {key}", Content_Type="image/png"
+    )
+    assert status == 200, answer
+    [prediction] = answer["predictions"]  # type: ignore[misc]  # JSON of known shape
+    probabilities = [label["probability"] for label in prediction["labels"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert 0 < sum(probabilities) <= 1.000_01
+    said = truth[hashlib.sha256(some.read_bytes()).hexdigest()]
+    feedback = f"{api}/predictions/{prediction['id']}/feedback"
+    body = json.dumps({"label": said}).encode()
+    for expected in (201, 200):
+        status, answer = call(feedback, body, Authorization=f"Bearer {key}", Content_Type="application/json")
+        assert status == expected, answer
+    assert call(f"{api}/predict", some.read_bytes(), Content_Type="image/png")[0] == 401
+
+
+def test_an_administrator_promotes_another_version_and_clients_get_it_within_a_second(stack: Stack) -> None:
+    api = f"{stack.url}/api/v1/projects/digits/predict"
+    image = next((stack.data / "demo" / "digits").glob("*.png")).read_bytes()
+    key = stack.credentials["api_key"]
+
+    def version() -> int:
+        status, answer = call(api, image, Authorization=f"Bearer {key}", Content_Type="image/png")
+        assert status == 200, answer
+        return answer["model"]["version"]  # type: ignore[index,no-any-return]  # JSON of known shape
+
+    serving = version()
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{stack.url}/login/")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", stack.credentials["admin"])
+        page.press("input[name=password]", "Enter")
+        page.goto(f"{stack.url}/projects/digits/deployment/")
+        page.locator("summary", has_text="Promote").last.click()
+        button = page.locator("button", has_text="Yes, promote version").last
+        other = int(re.sub(r"\D", "", button.inner_text()))
+        assert other != serving
+        button.click()
+        expect(page.locator(".notice-good").first).to_be_visible()
+        page.screenshot(path=SHOTS / "deployment.png", full_page=True)
+    time.sleep(1.0)
+    # Many calls, so that every web process answers some.
+    assert {version() for _ in range(20)} == {other}
