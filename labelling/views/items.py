@@ -1,5 +1,5 @@
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404
 from django.utils.http import parse_etags
 from django.views import View
@@ -7,6 +7,7 @@ from django.views import View
 from labelling.models import Item
 from labelling.selectors import project_for
 from labelling.services.items import item_bytes
+from labelling.views.access import SignedInRequest
 
 # Nothing a browser would run: the formats are the import's own list, never what a file called itself.
 _CONTENT_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -15,9 +16,7 @@ _CONTENT_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"
 class ItemImageView(LoginRequiredMixin, View):
     """The image of an item, for the project's members. Its bytes never change, so a browser asks once."""
 
-    def get(self, request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-        if not request.user.is_authenticated:
-            raise Http404
+    def get(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
         project = project_for(request.user, slug)
         item = get_object_or_404(Item, project=project, pk=pk)
         etag = f'"{item.digest}"'

@@ -152,7 +152,7 @@ def _check(info: zipfile.ZipInfo, *, limit: int) -> None:
 
 def _hidden(name: str) -> bool:
     """What systems add by themselves (.DS_Store, __MACOSX) and what a folder import passes over too."""
-    parts = [part for part in name.split("/") if part not in (".", "..")]
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in (".", "..")]
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
