@@ -51,12 +51,7 @@ class ProjectView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
         user = request.user
         project = project_for(user, slug)
-        context = {
-            "project": project,
-            "role": role_of(user, project),
-            "tab": "overview",
-            "curve": ["learning/curve.html", "labelling/no_curve.html"],
-        }
+        context = {"project": project, "role": role_of(user, project), "tab": "overview"}
         return render(request, "labelling/project.html", context)
 
 

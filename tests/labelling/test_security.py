@@ -40,6 +40,7 @@ PAGES = {
     "learning:learner": {"get": "manager", "post": "manager"},
     "learning:models": {"get": "annotator"},
     "learning:model": {"get": "annotator"},
+    "learning:model-artifact": {"get": "reviewer"},
     "serving:panel": {"get": "annotator"},
     "serving:deployment": {"get": "reviewer"},
     "serving:promote": {"post": "manager"},
@@ -91,7 +92,9 @@ def door(request: pytest.FixtureRequest) -> Door:
     for role in ROLES:
         clients[role].force_login(factories.member(project, role))
     name: str = request.param
-    known = arguments(project)
+    # A page about one model reads much of it; the others need only know that there is one.
+    version = trained.version(project) if "learning:model" in name else trained.bare_version(project)
+    known = arguments(project) | {"number": version.number}
     return Door(name, reverse(name, args=[known[key] for key in ROUTES[name].pattern.converters]), clients)
 
 
@@ -101,11 +104,10 @@ def arguments(project: Project) -> dict[str, object]:
     Item.objects.filter(pk=factories.item(project).pk).update(id=number)
     ImportJob.objects.create(pk=number, project=project, kind="zip", source="x", name="x.zip", state="done")
     ApiKey.objects.create(pk=number, project=project, name="x", prefix=f"{number}"[-12:], secret_hash="")
-    version = trained.bare_version(project)
     return {
         "slug": project.slug,
         "pk": number,
-        "number": version.number,
+        "kind": "card",
         "uuid": uuid.uuid4(),
         "prediction_id": uuid.uuid4(),
     }
