@@ -105,7 +105,7 @@ def test_the_web_server_killed_in_the_middle_of_saving_loses_and_doubles_nothing
         killer.join()
     assert person.retries > 0, "nothing was killed in the middle"
     with psycopg.connect(stack.database_url) as connection:
-        stored = dict(
+        stored: dict[str, int] = dict(
             connection.execute(
                 "select uuid::text, label_id from labelling_annotation where uuid = any(%s::uuid[])",
                 [list(person.acknowledged)],
