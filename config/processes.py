@@ -9,7 +9,7 @@ QUEUES = {"default": 2, "learning": 1}  # Celery queue: tasks at a time
 
 def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str]:
     return [
-        *(sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi"),
+        *(sys.executable, "-m", "config.web", "config.wsgi:application", "--interface", "wsgi"),
         *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", "4"),
         # A worker process that is killed comes back after a second; one that does not stop is killed.
         *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "8"),

@@ -1,0 +1,12 @@
+"""The web server. The application is loaded here, once, before granian forks its processes: they share its
+memory, and one that comes in the place of a dead one answers at once.
+"""
+
+from granian.cli import entrypoint
+
+from config.wsgi import application
+
+__all__ = ["application"]
+
+if __name__ == "__main__":
+    entrypoint()
