@@ -1,4 +1,17 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from learning.views.learner import LearnerView
+from learning.views.models import ArtifactView, ModelsView, ModelView
+from learning.views.panel import CurveView, PanelView
 
 app_name = "learning"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("projects/<slug:slug>/learning/panel/", PanelView.as_view(), name="panel"),
+    path("projects/<slug:slug>/learning/curve.json", CurveView.as_view(), name="curve"),
+    path("projects/<slug:slug>/learner/", LearnerView.as_view(), name="learner"),
+    path("projects/<slug:slug>/models/", ModelsView.as_view(), name="models"),
+    path("projects/<slug:slug>/models/<int:number>/", ModelView.as_view(), name="model"),
+    path(
+        "projects/<slug:slug>/models/<int:number>/<str:kind>", ArtifactView.as_view(), name="model-artifact"
+    ),
+]

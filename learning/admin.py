@@ -1,0 +1,58 @@
+"""Reading. The recipe is changed on the project's Learner page, through its service; nothing is edited here.
+
+Deleting stays possible, because deleting a project deletes all of it.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from learning.models import EmbeddingShard, Learner, ModelVersion, Round, TrainingRun
+
+# Django's class takes its type parameter in the stubs only.
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+class UnchangingAdmin(_ModelAdmin):
+    list_select_related = ["project"]
+    list_filter = ["project"]
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Learner)
+class LearnerAdmin(UnchangingAdmin):
+    list_display = ["project", "question", "enabled", "backbone", "method", "strategy", "trained_through"]
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(UnchangingAdmin):
+    list_display = ["id", "project", "state", "attempt", "stage", "created_at", "finished_at", "error"]
+    list_filter = ["project", "state"]
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(UnchangingAdmin):
+    list_display = ["project", "number", "labels", "holdout_labels", "method", "digest", "created_at"]
+
+
+@admin.register(Round)
+class RoundAdmin(UnchangingAdmin):
+    list_display = ["project", "number", "strategy", "candidates", "ranked", "seconds", "created_at"]
+
+
+@admin.register(EmbeddingShard)
+class EmbeddingShardAdmin(UnchangingAdmin):
+    list_display = ["project", "backbone", "number", "progress", "claimed_at", "error"]
+    # Thousands of ids.
+    exclude = ["item_ids", "failed_ids"]

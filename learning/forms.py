@@ -1,0 +1,38 @@
+from django import forms
+
+from learning.core.methods import METHODS
+from learning.core.strategies import STRATEGIES
+
+ERRORS = {
+    "required": "Say after how many new labels to train again: 1 or more.",
+    "invalid": "Write the number of new labels as a whole number, such as 1.",
+    "min_value": "Train again after at least 1 new label.",
+    "max_value": "Train again after at most 1,000,000 new labels.",
+}
+
+
+class LearnerForm(forms.Form):
+    """The recipe. Choices are whatever the registries hold."""
+
+    enabled = forms.BooleanField(required=False, label="Learn from new labels")
+    strategy = forms.ChoiceField(
+        choices=lambda: [(s.name, s.title) for s in STRATEGIES.values()],
+        error_messages={
+            "required": "Choose what to ask next.",
+            "invalid_choice": "There is no strategy '%(value)s'; choose one of the list.",
+        },
+    )
+    method = forms.ChoiceField(
+        choices=lambda: [(m.name, m.title) for m in METHODS.values()],
+        error_messages={
+            "required": "Choose how to learn.",
+            "invalid_choice": "There is no method '%(value)s'; choose one of the list.",
+        },
+    )
+    retrain_after = forms.IntegerField(
+        label="New labels before the next training",
+        min_value=1,
+        max_value=1_000_000,
+        help_text="1 trains after every label; more leaves more of the machine to others.",
+        error_messages=ERRORS,
+    )

@@ -1,0 +1,167 @@
+"""Reads of the learning side: versions, the curve of accuracy, and what is going on, in words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, F, IntegerField, Sum, When
+from django.utils import timezone
+
+from labelling.models import Consensus, Item, Project, Queue
+from labelling.selectors import latest_annotation_id
+from learning.core.strategies import STRATEGIES
+from learning.models import EmbeddingShard, Learner, ModelVersion, TrainingRun
+
+# A worker beats every few seconds; after this silence people are told.
+SILENCE_SECONDS = 10
+VERSIONS_A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class EmbeddingProgress:
+    done: int
+    total: int  # images planned so far
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What learning does now, in a sentence; `progress` while images are embedded; `error` as last seen."""
+
+    words: str
+    progress: EmbeddingProgress | None
+    error: str
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What the queue asks and why."""
+
+    title: str
+    reason: str
+    queue: Queue | None
+
+
+def learner_of(project: Project) -> Learner | None:
+    """The learner of the project's first question; None until the first tick has made it."""
+    return (
+        Learner.objects.filter(project=project)
+        .select_related("question", "project")
+        .order_by("question__position", "question_id")
+        .first()
+    )
+
+
+def versions_page(project: Project, number: str | None) -> Page[ModelVersion]:
+    """A page of the versions, newest first, without their cards, which are large."""
+    versions = ModelVersion.objects.filter(project=project).order_by("-number").defer("card")
+    return Paginator(versions, VERSIONS_A_PAGE).get_page(number)
+
+
+def newest_version(project: Project) -> ModelVersion | None:
+    return ModelVersion.objects.filter(project=project).order_by("-number").first()
+
+
+def curve(project: Project, after: int = 0) -> list[dict[str, Any]]:
+    """Hold-out accuracy, with its interval, of each version above number `after`, oldest first.
+
+    Fractions; null for a version that no hold-out label had come for.
+    """
+    points = (
+        ModelVersion.objects.filter(project=project, number__gt=after)
+        .order_by("number")
+        .values_list(
+            "labels",
+            "holdout_labels",
+            "metrics__accuracy",
+            "metrics__accuracy_low",
+            "metrics__accuracy_high",
+            "number",
+            "created_at",
+        )
+    )
+    names = ("labels", "holdout_labels", "accuracy", "low", "high", "number", "at")
+    return [dict(zip(names, point, strict=True)) for point in points]
+
+
+def asking(project: Project) -> Asking:
+    queue = Queue.objects.filter(project=project).first()
+    if queue is None or queue.round_number is None:
+        return Asking("Random order", "There is no model yet, so images are asked in a random order.", queue)
+    found = STRATEGIES.get(queue.strategy)
+    return Asking(found.title if found else queue.strategy, queue.reason, queue)
+
+
+def embedding_progress(learner: Learner) -> EmbeddingProgress:
+    # An embedded shard says in one number what an open one keeps as an array.
+    sums = EmbeddingShard.objects.filter(project=learner.project_id, backbone=learner.backbone).aggregate(
+        done=Sum("progress"),
+        total=Sum(
+            Case(When(path="", then=F("item_ids__len")), default=F("progress"), output_field=IntegerField())
+        ),
+    )
+    return EmbeddingProgress(sums["done"] or 0, sums["total"] or 0)
+
+
+def activity(project: Project, learner: Learner | None) -> Activity:
+    """What learning does now. A few indexed queries: the panel asks every two seconds."""
+    if learner is None:
+        return Activity("The learner is about to be set up.", None, "")
+    progress = embedding_progress(learner)
+    open_progress = progress if progress.done < progress.total else None
+    last = learner.runs.order_by("-id").first()
+    return Activity(
+        words=_words(project, learner, progress, last), progress=open_progress, error=_error(learner, last)
+    )
+
+
+def _words(project: Project, learner: Learner, progress: EmbeddingProgress, last: TrainingRun | None) -> str:
+    if not learner.enabled:
+        return "Learning is switched off: labels are kept, the queue keeps its ranking."
+    if last is not None and last.state == TrainingRun.State.RUNNING:
+        since = (timezone.now() - (last.started_at or last.created_at)).total_seconds()
+        again = f", attempt {last.attempt}" if last.attempt > 1 else ""
+        return f"{last.stage.capitalize() or 'Training'}, for {since:.0f} s now{again}."
+    if last is not None and last.state == TrainingRun.State.QUEUED:
+        since = (timezone.now() - last.created_at).total_seconds()
+        return f"A training has been waiting for a worker for {since:.0f} s."
+    if progress.done < progress.total:
+        return f"Embedding {progress.done:,} of {progress.total:,} images."
+    if progress.total == 0:
+        if not Item.objects.filter(project=project).exists():
+            return "Waiting for images: import some."
+        return "New images are about to be embedded."
+    missing = latest_annotation_id(project) > learner.trained_through
+    if not ModelVersion.objects.filter(learner=learner).exists():
+        labels = Consensus.objects.filter(question=learner.question_id, item__split=Item.Split.POOL)
+        if len(labels.values_list("label", flat=True).distinct()[:2]) < 2:
+            return "Waiting for labels of two classes; then the first model is trained."
+    if missing and learner.retrain_after > 1:
+        return f"The next training starts once {learner.retrain_after:,} new labels have come."
+    if missing:
+        return "New labels have come; training is about to start."
+    return "Up to date: the model knows all labels."
+
+
+def _error(learner: Learner, last: TrainingRun | None) -> str:
+    if last is not None and last.state == TrainingRun.State.FAILED:
+        return last.error
+    failing = EmbeddingShard.objects.filter(
+        project=learner.project_id, backbone=learner.backbone, path=""
+    ).exclude(error="")
+    return failing.values_list("error", flat=True).first() or ""
+
+
+def worker_words(seen: dict[str, float]) -> str:
+    """A sentence if the learning worker is silent, else "". `seen`: seconds since each was heard of."""
+    silent = seen.get("learning")
+    if silent is None:
+        return (
+            "No learning worker has been heard from yet. Labels are safe; training starts when one is there "
+            "(manage.py up starts it)."
+        )
+    if silent <= SILENCE_SECONDS:
+        return ""
+    return (
+        f"The learning worker has not been heard from for {silent:.0f} s. Labels are safe; training goes on "
+        "when it is back (manage.py up restarts it)."
+    )

@@ -1,0 +1,100 @@
+"""Model versions: the list, one version's card, its artifacts as downloads."""
+
+from typing import Any
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views import View
+
+from labelling.models import Membership, Project
+from labelling.selectors import project_for, role_of
+from labelling.views.access import SignedInRequest
+from learning.core.methods import METHODS
+from learning.models import ModelVersion
+from learning.selectors import versions_page
+from learning.services.artifacts import artifact_get
+from learning.views.words import accuracy_of, percent
+
+# What may be downloaded: its name in the address, where the card names it, suffix, content type.
+ARTIFACTS = {
+    "card": (None, ".json", "application/json"),
+    "onnx": ("onnx", ".onnx", "application/octet-stream"),
+    "safetensors": ("weights", ".safetensors", "application/octet-stream"),
+}
+
+
+class ModelsView(LoginRequiredMixin, View):
+    def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        project = project_for(request.user, slug)
+        page = versions_page(project, request.GET.get("page"))
+        context = {
+            "project": project,
+            "role": role_of(request.user, project),
+            "tab": "models",
+            "page": page,
+            "rows": [(version, accuracy_of(version)) for version in page],
+        }
+        return render(request, "learning/models.html", context)
+
+
+class ModelView(LoginRequiredMixin, View):
+    def get(self, request: SignedInRequest, slug: str, number: int) -> HttpResponse:
+        project = project_for(request.user, slug)
+        version = _version(project, number)
+        role = role_of(request.user, project)
+        metrics = version.metrics
+        method = METHODS.get(version.method)
+        context = {
+            "project": project,
+            "role": role,
+            "tab": "models",
+            "version": version,
+            "accuracy": accuracy_of(version),
+            "method": method.title if method else version.method,
+            "card": version.card,
+            "per_class": [_class_row(row) for row in metrics["per_class"]],
+            "confusion": _confusion(metrics),
+            "reliability": [
+                (percent(row["confidence"]), percent(row["accuracy"]), row["n"])
+                for row in metrics["reliability"]
+            ],
+            "ece": None if metrics["ece"] is None else percent(metrics["ece"]),
+            "downloads": [] if role == Membership.Role.ANNOTATOR else list(ARTIFACTS),
+            "rounds": version.rounds.all()[:5],
+        }
+        return render(request, "learning/model.html", context)
+
+
+class ArtifactView(LoginRequiredMixin, View):
+    def get(self, request: SignedInRequest, slug: str, number: int, kind: str) -> HttpResponse:
+        project = project_for(request.user, slug, Membership.Role.REVIEWER)
+        version = _version(project, number)
+        if kind not in ARTIFACTS:
+            raise Http404(f"A version has no '{kind}'; it has: {', '.join(ARTIFACTS)}.")
+        key, suffix, content_type = ARTIFACTS[kind]
+        digest = version.card[key] if key else version.digest
+        response = HttpResponse(artifact_get(digest=digest, suffix=suffix), content_type=content_type)
+        response["Content-Disposition"] = f'attachment; filename="{project.slug}-{number}{suffix}"'
+        response["ETag"] = f'"{digest}"'
+        return response
+
+
+def _version(project: Project, number: int) -> ModelVersion:
+    return get_object_or_404(ModelVersion, project=project, number=number)
+
+
+def _class_row(row: dict[str, Any]) -> dict[str, Any]:
+    share = row["correct"] / row["n"] if row["n"] else None
+    return {**row, "share": share, "words": "" if share is None else f"{percent(share)}%"}
+
+
+def _confusion(metrics: dict[str, Any]) -> list[tuple[str, list[tuple[int, bool]]]]:
+    """Rows of (truth, [(count, it is right), ...]), as long as people can read them."""
+    if len(metrics["per_class"]) > 30:
+        return []
+    names = [row["name"] for row in metrics["per_class"]]
+    return [
+        (names[truth], [(count, truth == guess) for guess, count in enumerate(row)])
+        for truth, row in enumerate(metrics["confusion"])
+    ]
