@@ -146,16 +146,20 @@ def digits(kind: str, seed: int) -> list[bytes]:
 
 
 def wait_for_model(target: Target) -> str:
-    """The digest of the model that answers, once one does."""
-    client = Caller(target)
-    deadline = time.monotonic() + 60
-    while True:
-        status, answer = client.call(digits("PNG", 0)[0])
+    """The digest of the model that answers, once every web process has loaded it."""
+    deadline, data, digest, in_a_row = time.monotonic() + 60, digits("PNG", 0)[0], "", 0
+    while in_a_row < 8 * WEB_WORKERS:
+        # A new connection may reach another process.
+        status, answer = Caller(target).call(data)
         if status == 200:
-            return str(json.loads(answer)["model"]["digest"])
+            digest = str(json.loads(answer)["model"]["digest"])
+            in_a_row += 1
+            continue
+        in_a_row = 0
         if time.monotonic() > deadline:
             raise SystemExit(f"The server does not predict: status {status}, {answer.decode()[:300]}")
         time.sleep(0.5)
+    return digest
 
 
 def load(storage: Path, digest: str, threads: int) -> Predictor:

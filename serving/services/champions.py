@@ -44,7 +44,7 @@ class Champion:
 
 @dataclass
 class Champions:
-    """All state is replaced, never changed in place, by one thread; the others only read it."""
+    """One thread loads, all others only read: what they read is replaced, never changed in place."""
 
     _loaded: dict[int, Champion] = field(default_factory=dict)
     # project -> the version that should answer; None until the first poll is through
@@ -65,8 +65,10 @@ class Champions:
             return champion
         if self._wanted is not None and project_id not in self._wanted:
             raise NoChampion
-        self._asked_for.add(project_id)
-        self._wake.set()
+        if project_id not in self._asked_for:
+            # Of two threads that do this at once one may win; the other's client asks again.
+            self._asked_for = {*self._asked_for, project_id}
+            self._wake.set()
         raise ChampionLoading
 
     def start(self) -> None:
