@@ -2,12 +2,11 @@ import logging
 import os
 import threading
 import warnings
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
-from celery.worker import WorkController
 from django.conf import settings
 
 from labelling.services.workers import worker_beat
@@ -24,8 +23,12 @@ _ended = threading.Event()
 _log = logging.getLogger(__name__)
 
 
+class _Worker(Protocol):
+    hostname: str  # queue@machine, as config.processes names it
+
+
 @worker_ready.connect
-def _start_heartbeat(sender: WorkController, **kwargs: Any) -> None:
+def _start_heartbeat(sender: _Worker, **kwargs: Any) -> None:
     """From a thread of its own: a worker that trains for a minute is alive all the same."""
     name = sender.hostname.partition("@")[0]
     threading.Thread(target=_keep_saying, args=(name,), name="heartbeat", daemon=True).start()

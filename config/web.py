@@ -2,11 +2,11 @@
 memory, and one that comes in the place of a dead one answers at once.
 """
 
-from granian.cli import entrypoint
+import runpy
 
 from config.wsgi import application
 
 __all__ = ["application"]
 
 if __name__ == "__main__":
-    entrypoint()
+    runpy.run_module("granian", run_name="__main__")
