@@ -38,7 +38,8 @@ class CachedCommittee:
         return (CachedClassifier(member) for member in self.proba)
 
     def vote(self, X: Rows) -> NDArray[np.int64]:
-        return self.proba[:, X].argmax(axis=2).T  # (N, C)
+        ballots: NDArray[np.int64] = self.proba[:, X].argmax(axis=2).T  # (N, C)
+        return ballots
 
     def vote_proba(self, X: Rows) -> Floats:
-        return self.proba[:, X].transpose(1, 0, 2)  # (N, C, K)
+        return np.ascontiguousarray(self.proba[:, X].transpose(1, 0, 2))  # (N, C, K)

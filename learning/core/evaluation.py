@@ -42,20 +42,29 @@ def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:
-    """The one number that makes probabilities honest (Guo et al. 2017): least negative log-likelihood."""
+    """The one number that makes probabilities honest (Guo et al. 2017): least negative log-likelihood.
+
+    A standard normal prior on its logarithm, worth less than one label, keeps a handful of right answers from
+    claiming certainty.
+    """
     if len(labels) == 0:
         return 1.0
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
-        return -float(scaled[np.arange(len(labels)), labels].mean())
+        return -float(scaled[np.arange(len(labels)), labels].sum()) + log_temperature**2 / 2
 
     bounds = (float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def evaluate(logits: Logits, labels: Labels) -> Evaluation:
-    """`logits` (n, K) of hold-out items and their true `labels` (n,)."""
+    """`logits` (n, K) of hold-out items and their true `labels` (n,).
+
+    Raises ValueError for logits that are not finite.
+    """
+    if not np.isfinite(logits).all():
+        raise ValueError("The logits hold values that are not finite: the model cannot be judged.")
     n, classes = logits.shape
     guess = logits.argmax(axis=1)
     right = guess == labels

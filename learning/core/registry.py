@@ -17,8 +17,12 @@ Entry = TypeVar("Entry", bound=Named)
 def add(registry: dict[str, Entry], entry: Entry, kind: str) -> None:
     """Raises ValueError when the name is taken: two files would silently fight over it."""
     if entry.name in registry:
-        raise ValueError(f"Two {kind}s are called '{entry.name}': give one of them another name.")
+        raise ValueError(f"Two {plural(kind)} are called '{entry.name}': give one of them another name.")
     registry[entry.name] = entry
+
+
+def plural(kind: str) -> str:
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 def find(registry: dict[str, Entry], name: str, kind: str) -> Entry:

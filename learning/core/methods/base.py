@@ -27,14 +27,18 @@ class TrainingData:
         if not np.isfinite(self.embeddings).all():
             broken = int((~np.isfinite(self.embeddings).all(axis=1)).sum())
             raise ValueError(f"{broken} embeddings hold values that are not finite: embed these items again.")
-        if len(self.labels) and (self.labels.min() < 0 or self.labels.max() >= self.classes):
-            raise ValueError(
-                f"Labels must lie in 0..{self.classes - 1}; found {sorted(set(self.labels.tolist()))}."
-            )
-        if len(np.unique(self.labels)) < 2:
-            raise ValueError(
-                f"Training needs labels of at least two classes; there are {len(np.unique(self.labels))}."
-            )
+        found = np.unique(self.labels)
+        if len(found) < 2:
+            raise ValueError(f"Training needs labels of at least two classes; there are {len(found)}.")
+        if found[0] < 0 or found[-1] >= self.classes:
+            raise ValueError(f"Labels must lie in 0..{self.classes - 1}; found {found[0]}..{found[-1]}.")
+
+
+def positive(config: Mapping[str, Any], name: str, default: float) -> float:
+    value = config.get(name, default)
+    if not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"The setting '{name}' must be a positive number, not {value!r}.")
+    return float(value)
 
 
 Fit = Callable[[TrainingData, Mapping[str, Any], np.random.Generator], Head]

@@ -26,7 +26,7 @@ class Head:
         """(n, D) -> (n, K)"""
         z = (embeddings.astype(np.float32) - self.centre) / self.scale
         if self.normalise:
-            z = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), np.float32(1e-12))
+            z = unit(z)
         return np.asarray(z @ self.weight.T + self.bias, dtype=np.float32)
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
@@ -37,6 +37,11 @@ class Head:
             "scale": self.scale,
             "weight": self.weight,
         }
+
+
+def unit(z: Float32) -> Float32:
+    """Rows of length 1; a row of zeros stays."""
+    return np.asarray(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 def head_of_seen(

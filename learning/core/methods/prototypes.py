@@ -3,8 +3,8 @@ from typing import Any
 
 import numpy as np
 
-from learning.core.methods.base import TrainingData, method
-from learning.core.methods.head import Head, head_of_seen
+from learning.core.methods.base import TrainingData, method, positive
+from learning.core.methods.head import Head, head_of_seen, unit
 
 
 @method(
@@ -17,10 +17,9 @@ def prototypes(data: TrainingData, config: Mapping[str, Any], rng: np.random.Gen
 
     -sharpness |z - c|^2 differs between classes by sharpness (2 z.c - |c|^2), which is linear in z.
     """
-    sharpness = float(config.get("sharpness", 5.0))
+    sharpness = positive(config, "sharpness", 5.0)
     centre = data.embeddings.mean(axis=0)
-    z = (data.embeddings - centre).astype(np.float64)
-    z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    z = unit(data.embeddings - centre).astype(np.float64)  # (n, D)
     seen = np.unique(data.labels)
     means = np.stack([z[data.labels == label].mean(axis=0) for label in seen])  # (S, D)
     return head_of_seen(

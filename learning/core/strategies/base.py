@@ -60,6 +60,8 @@ def _check(pool: Pool, field: str, name: str) -> None:
     value = getattr(pool, field)
     if value is None:
         raise ValueError(f"The strategy '{name}' needs the pool's {field}, which are not there.")
+    if value.ndim != (3 if field == "committee" else 2):
+        raise ValueError(f"The pool's {field} have the wrong shape {value.shape}.")
     rows = value.shape[1] if field == "committee" else value.shape[0]
     if field != "labelled_embeddings" and rows != pool.size:
         raise ValueError(f"The pool has {pool.size} items but {field} of {rows}.")

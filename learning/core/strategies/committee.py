@@ -18,13 +18,14 @@ def committee(pool: Pool, k: int, rng: np.random.Generator) -> Query:
 
 
 def votes(proba: Floats) -> Floats:
-    """Vote entropy (N,). modAL counts row by row in Python, so only the distinct ballots are handed to it."""
-    ballots, where = np.unique(
-        np.sort(proba.argmax(axis=2), axis=0), axis=1, return_inverse=True
-    )  # (C, U), (N,)
-    one_hot = np.eye(proba.shape[2])[ballots]  # (C, U, K)
-    measured: Floats = vote_entropy(CachedCommittee(one_hot), rows(ballots.shape[1]))
-    return measured[where.reshape(-1)]
+    """Vote entropy (N,). modAL counts row by row in Python, so it is handed each distinct ballot once."""
+    ballots = np.sort(proba.argmax(axis=2), axis=0)  # (C, N): who voted what does not matter
+    which = np.zeros(proba.shape[1], dtype=np.int64)
+    for member in ballots:  # number the distinct ballots, one member at a time: no code ever overflows
+        _, first, which = np.unique(which * proba.shape[2] + member, return_index=True, return_inverse=True)
+    distinct = np.eye(proba.shape[2])[ballots[:, first]]  # (C, U, K)
+    entropies: Floats = vote_entropy(CachedCommittee(distinct), rows(len(first)))
+    return np.asarray(entropies[which])
 
 
 def divergence(proba: Floats) -> Floats:
@@ -33,4 +34,4 @@ def divergence(proba: Floats) -> Floats:
     Five members can give only seven vote entropies: this orders the many ties among them.
     """
     worst: Floats = KL_max_disagreement(CachedCommittee(proba), rows(proba.shape[1]))
-    return worst / np.log(max(len(proba), 2))
+    return np.asarray(worst / np.log(max(len(proba), 2)))

@@ -30,9 +30,9 @@ class Labelled:
 )
 def ranked_batch(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Cardoso et al. 2017. A step of modAL costs candidates x labelled distances, so the BATCH first places
-    are ranked among the CANDIDATES most uncertain items, in DIMENSIONS principal components, against at most
-    LABELLED labelled items; the rest follows by uncertainty. Scores beyond the batch are uncertainties, in
-    it they are lifted above 1 to keep the order.
+    are ranked among the CANDIDATES most uncertain items, in a projection to DIMENSIONS, against at most
+    LABELLED labelled items; the rest follows by uncertainty. Scores beyond the batch are the uncertainties;
+    in the batch they count down to 2, above any uncertainty.
     """
     uncertainty = classifier_uncertainty(CachedClassifier(given(pool.proba)), rows(pool.size))  # (N,) in 0..1
     by_uncertainty = top_k(uncertainty, pool.size).indices
@@ -49,15 +49,13 @@ def ranked_batch(pool: Pool, k: int, rng: np.random.Generator) -> Query:
 def _project(
     unlabelled: NDArray[np.float32], labelled: NDArray[np.float32] | None, rng: np.random.Generator
 ) -> tuple[Floats, Floats | None]:
-    """Both on the unit sphere, so that distances lie in 0..2, and in the candidates' principal components."""
+    """Both on the unit sphere, so that distances lie in 0..2, and in few dimensions."""
     known = np.empty((0, unlabelled.shape[1]), np.float32) if labelled is None else labelled
     if len(known) > LABELLED:
         known = known[np.sort(rng.choice(len(known), LABELLED, replace=False))]
     both = np.concatenate([unlabelled, known]).astype(np.float64)
     both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-12)
-    if both.shape[1] > DIMENSIONS:
-        part = both[: len(unlabelled)]
-        _, axes = np.linalg.eigh(part.T @ part)
-        both = both @ axes[:, -DIMENSIONS:]
+    if both.shape[1] > DIMENSIONS:  # a random projection about keeps distances (Johnson, Lindenstrauss 1984)
+        both = both @ (rng.standard_normal((both.shape[1], DIMENSIONS)) / np.sqrt(DIMENSIONS))
     split = len(unlabelled)
     return both[:split], both[split:] if len(known) else None

@@ -1,0 +1,161 @@
+"""Every training method keeps the contract; the shipped ones agree with an independent way."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+from sklearn.neighbors import NearestCentroid
+
+from learning.core.export import head_safetensors
+from learning.core.methods import METHODS, Head, TrainingData, fit_committee, method, softmax
+
+EVERY = pytest.mark.parametrize("name", list(METHODS))
+
+
+def clusters(n: int = 60, classes: int = 3, features: int = 24, seed: int = 0) -> TrainingData:
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(n) % classes).astype(np.int64)
+    centres = rng.normal(size=(classes, features)) * 2
+    return TrainingData(
+        (centres[labels] + rng.normal(size=(n, features))).astype(np.float32), labels, classes
+    )
+
+
+def fit(name: str, data: TrainingData, seed: int = 0, **config: float) -> Head:
+    return METHODS[name].fit(data, config, np.random.default_rng(seed))
+
+
+def digest(head: Head) -> str:
+    return hashlib.sha256(head_safetensors(head)).hexdigest()
+
+
+def test_the_methods_of_the_first_release_are_there() -> None:
+    assert {"transfer", "prototypes"} <= set(METHODS)
+
+
+@EVERY
+def test_it_learns_separate_clusters(name: str) -> None:
+    data, unseen = clusters(), clusters(seed=0, n=300)
+    guess = fit(name, data).logits(unseen.embeddings).argmax(axis=1)
+    assert (guess == unseen.labels).mean() > 0.95
+
+
+@EVERY
+def test_the_same_seed_gives_the_same_bits_and_leaves_the_data_alone(name: str) -> None:
+    data = clusters()
+    before = data.embeddings.copy(), data.labels.copy()
+    assert digest(fit(name, data)) == digest(fit(name, data))
+    np.testing.assert_array_equal(data.embeddings, before[0])
+    np.testing.assert_array_equal(data.labels, before[1])
+
+
+@EVERY
+def test_another_process_gives_the_same_bits(name: str) -> None:
+    script = f"from tests.learning.core.test_methods import *; print(digest(fit({name!r}, clusters(n=300))))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == digest(fit(name, clusters(n=300)))
+
+
+@EVERY
+def test_a_class_nobody_labelled_gets_a_tiny_probability(name: str) -> None:
+    seen = clusters()
+    data = TrainingData(seen.embeddings, np.array([0, 2, 5])[seen.labels], classes=7)
+    proba = softmax(fit(name, data).logits(data.embeddings))
+    assert proba.shape == (60, 7)
+    absent = proba[:, [1, 3, 4, 6]]
+    assert (absent > 0).all()
+    assert absent.max() <= 1.001e-4
+    assert (proba.argmax(axis=1) == data.labels).mean() > 0.95
+
+
+@EVERY
+def test_one_label_for_each_of_two_classes_is_enough(name: str) -> None:
+    data = clusters(n=2, classes=2)
+    assert fit(name, data).logits(data.embeddings).argmax(axis=1).tolist() == [0, 1]
+
+
+@EVERY
+def test_identical_embeddings_give_finite_weights(name: str) -> None:
+    data = TrainingData(np.ones((4, 5), np.float32), np.array([0, 1, 0, 1]), 2)
+    assert np.isfinite(fit(name, data).logits(data.embeddings)).all()
+
+
+@EVERY
+def test_members_of_a_committee_differ_and_none_loses_a_class(name: str) -> None:
+    data = clusters(n=9)
+    heads = fit_committee(name, data, {}, np.random.default_rng(1), members=4)
+    assert len({digest(head) for head in heads}) == 4
+    again = fit_committee(METHODS[name], data, {}, np.random.default_rng(1), members=4)
+    assert [digest(head) for head in heads] == [digest(head) for head in again]
+    for head in heads:
+        assert (softmax(head.logits(data.embeddings)).max(axis=0) > 1e-3).all()
+
+
+ROW = np.zeros((1, 4), np.float32)
+PAIR = np.zeros((2, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "labels", "sentence"),
+    [
+        (PAIR, [1, 1], "at least two classes; there are 1"),
+        (ROW[:0], [], "at least two classes; there are 0"),
+        (PAIR, [0, 3], r"must lie in 0\.\.2; found 0\.\.3"),
+        (PAIR, [-1, 1], r"must lie in 0\.\.2; found -1\.\.1"),
+        (PAIR, [0, 1, 2], "2 embeddings but 3 labels"),
+        (PAIR[0], [0, 1], r"a table \(n, D\)"),
+        (np.array([[np.nan], [1.0]], np.float32), [0, 1], "1 embeddings hold values that are not finite"),
+    ],
+)
+def test_data_nobody_could_learn_from_is_refused(
+    embeddings: NDArray[np.float32], labels: list[int], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        TrainingData(embeddings, np.array(labels, dtype=np.int64), 3)
+
+
+def test_a_setting_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match="'C' must be a positive number, not -1"):
+        fit("transfer", clusters(), C=-1)
+
+
+def test_two_methods_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="methods are called 'transfer'"):
+        method("transfer", title="x", summary="x")(METHODS["transfer"].fit)
+
+
+def test_an_unknown_method_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"no method 'magic'.*transfer"):
+        fit_committee("magic", clusters(), {}, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("n", [12, 90])  # fewer and more examples than features
+def test_transfer_minimises_the_penalised_likelihood(n: int) -> None:
+    data = clusters(n=n)
+    head = fit("transfer", data, C=3.0)
+    z = (data.embeddings - head.centre) / head.scale
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+
+    def loss(flat: NDArray[np.float64]) -> float:
+        w = flat.reshape(3, -1)
+        likelihood = log_softmax(z @ w[:, :-1].T + w[:, -1], axis=1)[np.arange(n), data.labels].sum()
+        return float(-3.0 * likelihood + 0.5 * (w[:, :-1] ** 2).sum())
+
+    reference = minimize(
+        loss, np.zeros(3 * 25), method="L-BFGS-B", options={"maxfun": 10**6, "maxiter": 1000}
+    )
+    assert loss(np.column_stack([head.weight, head.bias]).ravel()) == pytest.approx(reference.fun, rel=1e-3)
+
+
+def test_prototypes_are_scikit_learns_nearest_centroids() -> None:
+    data = clusters(n=30)
+    head = fit("prototypes", data)
+    z = data.embeddings - head.centre
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    expected = NearestCentroid().fit(z, data.labels).predict(z)
+    assert head.logits(data.embeddings).argmax(axis=1).tolist() == expected.tolist()
