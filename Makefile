@@ -22,8 +22,10 @@ lint: $(VENV)/.development
 
 # A browser for the end-to-end tests: an installed one, else Debian's when root, else Playwright's own.
 browser: $(VENV)/.development
-	@if command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		if command -v $$name >/dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; then :; \
 	else $(BIN)/playwright install chromium; fi
 
