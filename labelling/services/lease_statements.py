@@ -11,7 +11,7 @@ _FREE = """
     and (select count(*) from labelling_annotation said where said.item_id = item.id
         and said.annotator_id = %(annotator)s and said.kind <> 'undo'
         and not exists (select 1 from labelling_annotation later where later.supersedes_id = said.id)
-        ) < %(questions)s
+        ) < (select count(*) from labelling_question asked where asked.project_id = %(project)s)
 """
 
 # The lock is NO KEY: a full one would skip every item to which a queue swap is just writing references.
@@ -41,12 +41,13 @@ TAKE = _filled(
 with nothing as (select null::bigint as id where false),
 holdout as (HOLDOUT_DRAWN),
 ranked as (
-    select item.id, entry.rank as place, entry.rank, queue.round_number, entry.suggestion_id, entry.confidence
-    from labelling_queue queue
-    join labelling_queueentry entry
-        on entry.project_id = queue.project_id and entry.generation = queue.generation
-    join labelling_item item on item.id = entry.item_id
-    where queue.project_id = %(project)s and item.split = 'pool' and FREE
+    select item.id, entry.rank as place, entry.rank,
+        (select round_number from labelling_queue where project_id = %(project)s) as round_number,
+        entry.suggestion_id, entry.confidence
+    from labelling_queueentry entry join labelling_item item on item.id = entry.item_id
+    where entry.project_id = %(project)s
+        and entry.generation = (select generation from labelling_queue where project_id = %(project)s)
+        and item.split = 'pool' and FREE
     order by entry.rank limit greatest(0, %(count)s - (select count(*) from holdout)) LOCK
 ),
 random as (POOL_UNRANKED),
@@ -98,5 +99,14 @@ returning id
     FREE=_FREE,
 )
 
-# A lease's number is taken first: with the project's seed it decides where the item comes from.
-NUMBERS = "select nextval(pg_get_serial_sequence('labelling_lease', 'id')) from generate_series(1, %(count)s)"
+# Lease numbers come first: with the project's seed, a number decides where its item comes from. And whatever
+# the statistics say (after an import there are none), TAKE is to walk along the index in order and stop when
+# there is enough, instead of judging every item first.
+NUMBERS = """
+with walk as materialized (
+    select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+        set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+        set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
+)
+select nextval(pg_get_serial_sequence('labelling_lease', 'id')) from generate_series(1, %(count)s), walk
+"""

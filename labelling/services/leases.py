@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from labelling.core.mixing import from_holdout
-from labelling.models import Item, Lease, Project, Question, User
+from labelling.models import Item, Lease, Project, User
 from labelling.services.lease_statements import HOLD, NUMBERS, TAKE
 
 
@@ -72,7 +72,6 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
         "annotator": annotator.pk,
         "overlap": project.overlap,
         "seconds": project.lease_seconds,
-        "questions": Question.objects.filter(project=project).count(),
         "count": count,
     }
     with connection.cursor() as cursor:

@@ -1,16 +1,12 @@
-from pathlib import Path
-
 import pytest
-from django.conf import LazySettings
+from django.core.management import call_command
+from django.test import override_settings
 
 
-@pytest.fixture(autouse=True)
-def _static_folder(settings: LazySettings) -> None:
-    """The web server looks into it at its start; collectstatic has not made it here."""
-    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: LazySettings) -> None:
-    """A real password hash is slow on purpose; these tests make hundreds of users."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+@pytest.fixture(autouse=True, scope="session")
+def _static_files() -> None:
+    """The live server, which starts before any test's own settings hold, serves what is collected."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    with override_settings(STORAGES={"default": files, "staticfiles": plain}):
+        call_command("collectstatic", link=True, interactive=False, verbosity=0)

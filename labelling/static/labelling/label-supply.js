@@ -7,6 +7,7 @@ const LOW = 3;
 
 function prepared(leased) {
   const picture = new Image();
+  picture.id = "item-image"; // only the one on show is in the document
   picture.alt = "The image to label";
   picture.draggable = false;
   if (Math.max(leased.width, leased.height) < 64) picture.className = "tiny";

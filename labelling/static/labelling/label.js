@@ -60,8 +60,8 @@ function draw() {
     hint.hidden = !isProposed;
     hint.textContent = isProposed && confidence != null ? `${Math.round(confidence * 100)} %` : "";
   }
-  at("accept").hidden = !proposal;
-  at("accept-text").textContent = proposal ? `Accept “${proposal.name}”` : "";
+  at("suggestion").hidden = !proposal;
+  at("suggestion-text").textContent = proposal ? `Accept “${proposal.name}”` : "";
   at("skip").disabled = !item;
   at("undo").disabled = !history.last;
   at("done").textContent = done;
@@ -176,7 +176,7 @@ document.addEventListener("keydown", byKey);
 for (const button of document.querySelectorAll(".choice")) {
   onClick(button, () => answer(labels.get(Number(button.dataset.label))));
 }
-onClick(at("accept"), () => suggested() && answer(suggested()));
+onClick(at("suggestion"), () => suggested() && answer(suggested()));
 onClick(at("skip"), () => answer(null));
 onClick(at("undo"), undo);
 onClick(at("help"), () => at("keys").showModal());

@@ -1,0 +1,208 @@
+"""The annotator's page in a real Chromium, on a real server."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labelling.models import Annotation, Item, Label, Lease, Project, User
+from labelling.selectors import standing
+from labelling.services.queue import RankedItem, queue_swap
+from tests import factories
+from tests.e2e.browser import chromium
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Playwright's own event loop makes Django believe that it is called from asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with chromium() as running:
+        yield running
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security" in said.text else None)
+    yield page
+    assert errors == []
+    context.close()
+
+
+def open_page(page: Page, live_server: LiveServer, project: Project, user: User) -> None:
+    # The first request of a run loads the whole application.
+    page.goto(f"{live_server.url}/projects/{project.slug}/label/", timeout=90_000)
+    page.fill("input[name=username]", user.username)
+    page.fill("input[name=password]", PASSWORD)
+    page.press("input[name=password]", "Enter")
+    expect(page.locator("#stage")).to_have_attribute("data-state", "asking")
+
+
+def current(page: Page) -> int:
+    return int(page.locator("#stage").get_attribute("data-item") or 0)
+
+
+def said(project: Project) -> dict[int, str]:
+    found = standing().filter(project=project).select_related("label")
+    return {one.item_id: one.label.name if one.label else "" for one in found}
+
+
+def saved(page: Page, number: int) -> None:
+    expect(page.locator('#history li[data-state="saved"]')).to_have_count(number)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_labels_skips_and_undoes_by_keyboard(live_server: LiveServer, page: Page) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    for _ in range(8):
+        factories.item(project)
+    open_page(page, live_server, project, factories.member(project))
+    assert page.locator("#item-image").evaluate("i => getComputedStyle(i).imageRendering") == "pixelated"
+    seen = []
+    for key in ("1", "2", "s", "2"):
+        seen.append(current(page))
+        page.keyboard.press(key)
+        expect(page.locator("#stage")).not_to_have_attribute("data-item", str(seen[-1]))
+    saved(page, 4)
+    assert said(project) == dict(zip(seen, ("cat", "dog", "", "dog"), strict=True))
+    expect(page.locator("#done")).to_have_text("3")
+
+    fifth = current(page)
+    page.keyboard.press("z")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(seen[3]))
+    page.keyboard.press("1")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(fifth))
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(seen[2]))
+    saved(page, 2)
+    page.keyboard.press("1")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(seen[3]))
+    saved(page, 3)
+    assert said(project) == {seen[0]: "cat", seen[1]: "dog", seen[2]: "cat"}
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360, f"the page is {width} px wide on a screen of 360"
+
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    assert current(page) == seen[3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_enter_accepts_the_suggestion_and_a_dry_queue_says_so(live_server: LiveServer, page: Page) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    item, blind = factories.item(project), factories.item(project, split=Item.Split.HOLDOUT)
+    dog = Label.objects.get(question__project=project, name="dog")
+    queue_swap(
+        project=project,
+        entries=[RankedItem(item.pk, 0.5, dog.pk, 0.81)],
+        round_number=1,
+        strategy="margin",
+        reason="",
+        model_digest="",
+        through_annotation=0,
+    )
+    open_page(page, live_server, project, factories.member(project))
+    expect(page.locator("#suggestion")).to_contain_text("dog")
+    page.keyboard.press("Enter")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(blind.pk))
+    expect(page.locator("#suggestion")).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.locator(".choice", has_text="cat").click()
+    expect(page.locator("#stage-text")).to_contain_text("nothing to label right now")
+    saved(page, 2)
+    assert said(project) == {item.pk: "dog", blind.pk: "cat"}
+    late = factories.item(project)
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(late.pk))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answers_survive_an_unreachable_server_and_a_reload(live_server: LiveServer, page: Page) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    for _ in range(9):
+        factories.item(project)
+    open_page(page, live_server, project, factories.member(project))
+    down = True
+
+    def answer(route: Route) -> None:
+        if down:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/annotations", answer)
+    seen = []
+    for key in ("1", "2", "1"):
+        seen.append(current(page))
+        page.keyboard.press(key)
+        expect(page.locator("#stage")).not_to_have_attribute("data-item", str(seen[-1]))
+    expect(page.locator("#trouble")).to_contain_text("3 answers not saved yet; retrying")
+    assert not Annotation.objects.exists()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(page.locator("#trouble")).to_contain_text("3 answers not saved yet; retrying")
+    expect(page.locator("#stage")).to_have_attribute("data-state", "asking")
+    assert current(page) not in seen
+    down = False
+    expect(page.locator("#trouble")).to_be_hidden()
+    assert said(project) == dict(zip(seen, ("cat", "dog", "cat"), strict=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_expired_session_keeps_the_answers_and_links_to_the_sign_in(
+    live_server: LiveServer, page: Page
+) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    for _ in range(4):
+        factories.item(project)
+    user = factories.member(project)
+    open_page(page, live_server, project, user)
+    page.context.clear_cookies(name="sessionid")
+    first = current(page)
+    page.keyboard.press("2")
+    expect(page.locator("#trouble-login")).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.click("#trouble-login")
+    login = opened.value
+    login.fill("input[name=username]", user.username)
+    login.fill("input[name=password]", PASSWORD)
+    login.press("input[name=password]", "Enter")
+    login.wait_for_url("**/label/")
+    login.close()
+    expect(page.locator("#trouble")).to_be_hidden(timeout=20_000)
+    assert said(project) == {first: "dog"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_never_see_the_same_image(live_server: LiveServer, page: Page, browser: Browser) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    for _ in range(20):
+        factories.item(project)
+    open_page(page, live_server, project, factories.member(project))
+    context = browser.new_context()
+    other = context.new_page()
+    open_page(other, live_server, project, factories.member(project))
+    mine, theirs = [], []
+    for _ in range(6):
+        for who, seen in ((page, mine), (other, theirs)):
+            seen.append(current(who))
+            who.keyboard.press("1")
+            expect(who.locator("#stage")).not_to_have_attribute("data-item", str(seen[-1]))
+    saved(page, 6)
+    saved(other, 6)
+    assert not set(mine) & set(theirs)
+    assert len(set(mine)) == len(set(theirs)) == 6
+    assert Lease.objects.filter(project=project).exists()
+    context.close()
