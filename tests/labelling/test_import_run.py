@@ -12,10 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from labelling import tasks
 from labelling.core.draws import is_holdout
@@ -162,6 +164,22 @@ def test_a_job_is_claimed_once_and_taken_over_only_when_its_heart_stopped(tmp_pa
     assert import_claim_next() is None
     ImportJob.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=16))
     assert import_claim_next() == job
+
+
+@pytest.mark.django_db
+def test_the_tick_asks_once_and_sends_work_only_when_there_is_some(
+    tmp_path: Path, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    broker = redis.Redis.from_url(django_settings.REDIS_URL)
+    broker.delete("default")
+    with django_assert_num_queries(1):
+        tasks.tick()
+    assert broker.llen("default") == 0
+    queued(factories.project(), tmp_path)
+    tasks.tick()
+    assert broker.llen("default") == 1
+    broker.delete("default")
+    broker.close()
 
 
 @pytest.mark.django_db
