@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from scipy.stats import norm
 
 BINS = 15
@@ -42,17 +42,21 @@ def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:
-    """The one number that makes probabilities honest (Guo et al. 2017): least negative log-likelihood.
+    """The one number that makes probabilities honest (Guo et al. 2017).
 
-    A standard normal prior on its logarithm, worth less than one label, keeps a handful of right answers from
-    claiming certainty.
+    It has the least negative log-likelihood of the best guess being right, not of the true label: hold-out
+    items of a class not labelled yet, which no temperature makes likely, would drag it to its bound. A
+    standard normal prior on its logarithm, worth less than a label, keeps a few right answers from claiming
+    certainty.
     """
     if len(labels) == 0:
         return 1.0
+    right = logits.argmax(axis=1) == labels
 
     def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
-        return -float(scaled[np.arange(len(labels)), labels].sum()) + log_temperature**2 / 2
+        proba = softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
+        confidence = np.clip(proba.max(axis=1), 1e-12, 1 - 1e-12)
+        return -float(np.log(np.where(right, confidence, 1 - confidence)).sum()) + log_temperature**2 / 2
 
     bounds = (float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
