@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,11 +19,15 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One data directory for the tests of this module, in their order. A test starts it, and stops it."""
-    made = Stack(tmp_path_factory.mktemp("up") / "data")
-    yield made
-    made.stop()
+def stack() -> Iterator[Stack]:
+    """One data directory for the tests of this module, in their order. A test starts it, and stops it.
+
+    Not in pytest's folder: as root, PostgreSQL has a user of its own, whom the next pytest shuts out.
+    """
+    with tempfile.TemporaryDirectory(prefix="quern-up-") as folder:
+        made = Stack(Path(folder) / "data")
+        yield made
+        made.stop()
 
 
 def refused(stack: Stack, *options: str) -> str:

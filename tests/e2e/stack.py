@@ -32,7 +32,11 @@ def free_port() -> int:
 
 
 class Stack:
-    """Use as a context manager, or call `start` and `stop`. Output is kept in `output`."""
+    """Use as a context manager, or call `start` and `stop`. Output is kept in `output`.
+
+    `folder` had better not be a `tmp_path`: as root, PostgreSQL has a user of its own, and each pytest that
+    starts takes the way into pytest's folders from other users. Use `tempfile.TemporaryDirectory`.
+    """
 
     def __init__(self, folder: Path, demo: str = "none", port: int | None = None) -> None:
         self.data = folder
