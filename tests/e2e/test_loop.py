@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 import pytest
@@ -45,7 +46,7 @@ def label_current(page: Page, truth: dict[str, str]) -> str:
     image = page.locator("#picture img")
     url = image.get_attribute("src")
     assert url
-    name = truth[hashlib.sha256(page.request.get(url).body()).hexdigest()]
+    name = truth[hashlib.sha256(page.request.get(urljoin(page.url, url)).body()).hexdigest()]
     page.keyboard.press("0" if name == "9" else str(int(name) + 1))
     expect(image).not_to_have_attribute("src", url)
     return url
