@@ -1,13 +1,16 @@
 import json
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from labelling.models import Annotation, Item, Label, Lease, Project, User
 from labelling.services.queue import RankedItem, queue_swap
 from tests import factories
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Response
 
 pytestmark = pytest.mark.django_db
 
@@ -18,14 +21,14 @@ def signed_in(user: User) -> Client:
     return client
 
 
-def post(client: Client, project: Project, path: str, **body: object) -> HttpResponse:
+def post(client: Client, project: Project, path: str, **body: object) -> "Response":
     url = f"/api/v1/projects/{project.slug}/{path}"
     return client.post(url, json.dumps(body, default=str), content_type="application/json")
 
 
 def answer(
     client: Client, project: Project, item: Item, uuid: UUID | None = None, **body: object
-) -> HttpResponse:
+) -> "Response":
     question = project.questions.get()
     label = Label.objects.filter(question=question).first()
     assert label is not None

@@ -14,6 +14,7 @@ from tests import factories
 from tests.e2e.browser import chromium
 
 PASSWORD = "correct horse battery"
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,8 @@ def test_two_people_never_see_the_same_image(live_server: LiveServer, page: Page
     context = browser.new_context()
     other = context.new_page()
     open_page(other, live_server, project, factories.member(project))
-    mine, theirs = [], []
+    mine: list[int] = []
+    theirs: list[int] = []
     for _ in range(6):
         for who, seen in ((page, mine), (other, theirs)):
             seen.append(current(who))
