@@ -1,4 +1,4 @@
-"""A pytest plugin: a real PostgreSQL and a real Redis of the run's own, up before Django reads its settings."""
+"""A pytest plugin: a real PostgreSQL and Redis of the run's own, up before Django reads its settings."""
 
 import atexit
 import os

@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
 from importlinter.cli import lint_imports
-from pytest import CaptureFixture
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [p for app in ("config", "labelling", "learning", "serving") for p in (ROOT / app).rglob("*.py")]
 
 
-def test_imports_run_only_downwards(capsys: CaptureFixture[str]) -> None:
+def test_imports_run_only_downwards(capsys: pytest.CaptureFixture[str]) -> None:
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0, (
         capsys.readouterr().out
     )
