@@ -149,7 +149,9 @@ def test_transfer_minimises_the_penalised_likelihood(n: int) -> None:
     reference = minimize(
         loss, np.zeros(3 * 25), method="L-BFGS-B", options={"maxfun": 10**6, "maxiter": 1000}
     )
-    assert loss(np.column_stack([head.weight, head.bias]).ravel()) == pytest.approx(reference.fun, rel=1e-3)
+    assert loss(np.column_stack([head.weight, head.bias]).astype(np.float64).ravel()) == pytest.approx(
+        reference.fun, rel=1e-3
+    )
 
 
 def test_prototypes_are_scikit_learns_nearest_centroids() -> None:

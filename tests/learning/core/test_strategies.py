@@ -9,7 +9,7 @@ from modAL.batch import uncertainty_batch_sampling
 from scipy import stats
 
 from learning.core import registry
-from learning.core.pool import Floats, Pool, top_k
+from learning.core.pool import Floats, Pool, given, top_k
 from learning.core.strategies import STRATEGIES, Strategy, select, strategy
 
 EVERY = pytest.mark.parametrize("name", list(STRATEGIES))
@@ -187,14 +187,12 @@ class LearnerOfModal:
 @pytest.mark.parametrize("cold", [False, True])
 def test_a_ranked_batch_is_modals(cold: bool) -> None:
     pool = a_pool()
-    assert pool.proba is not None
-    assert pool.embeddings is not None
-    assert pool.labelled_embeddings is not None
+    proba, embeddings, labelled = given(pool.proba), given(pool.embeddings), given(pool.labelled_embeddings)
     if cold:
-        pool = Pool(**{**vars(pool), "labelled_embeddings": pool.labelled_embeddings[:0]})
-    unit = pool.embeddings / np.linalg.norm(pool.embeddings, axis=1, keepdims=True)
-    known = pool.labelled_embeddings / np.linalg.norm(pool.labelled_embeddings, axis=1, keepdims=True)
-    learner = LearnerOfModal(pool.proba, None if cold else known.astype(np.float64))
+        pool = Pool(**{**vars(pool), "labelled_embeddings": labelled[:0]})
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    known = labelled / np.linalg.norm(labelled, axis=1, keepdims=True)
+    learner = LearnerOfModal(proba, None if cold else known.astype(np.float64))
     theirs, _ = uncertainty_batch_sampling(learner, unit.astype(np.float64), n_instances=12)
     assert select("ranked-batch", pool, 12, rng()).query.indices.tolist() == theirs.tolist()
 
