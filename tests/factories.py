@@ -3,6 +3,7 @@
 import hashlib
 import io
 import itertools
+from typing import Any
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -14,7 +15,7 @@ from labelling.models import Item, Label, Membership, Project, Question, Queue, 
 _count = itertools.count(1)
 
 
-def user(name: str = "", password: str = "correct horse battery", **options: bool) -> User:
+def user(name: str = "", password: str = "correct horse battery", **options: Any) -> User:
     return User.objects.create_user(name or f"user{next(_count)}", password=password, **options)
 
 
