@@ -2,11 +2,16 @@
 memory, and one that comes in the place of a dead one answers at once.
 """
 
+import os
 import runpy
 
 from config.wsgi import application
+from serving.services.champions import champions
 
 __all__ = ["application"]
+
+# Each process begins to load the champions when it is forked, not when the first client asks.
+os.register_at_fork(after_in_child=champions.start)
 
 if __name__ == "__main__":
     runpy.run_module("granian", run_name="__main__")

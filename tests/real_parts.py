@@ -3,8 +3,11 @@
 import atexit
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -18,6 +21,13 @@ def _stop() -> None:
     _postgres.stop()
     shutil.rmtree(_folder, ignore_errors=True)
 
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+# A run that is asked to end, by a time limit say, leaves no server behind.
+signal.signal(signal.SIGTERM, _end)
 
 _data = _folder / "data"
 # The web server looks for static files at its start; collectstatic has not made the folder here.

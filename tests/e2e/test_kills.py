@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
@@ -23,8 +25,11 @@ R = TypeVar("R")
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("kills") / "data", demo="digits") as running:
+def stack() -> Iterator[Stack]:
+    with (
+        TemporaryDirectory(prefix="quern-e2e-") as folder,
+        Stack(Path(folder) / "data", demo="digits") as running,
+    ):
         eventually(running, IMPORTED)
         eventually(running, EMBEDDED)
         yield running
@@ -42,6 +47,12 @@ class Person:
         self.labels = {label["name"]: label["id"] for label in self.question["labels"]}
         self.acknowledged: dict[str, int] = {}
         self.retries = 0
+
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.visitor.close()
 
     def until_it_answers(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         for _ in range(200):
@@ -66,52 +77,52 @@ class Person:
 
 
 def test_a_worker_killed_in_the_middle_of_training_costs_nothing(stack: Stack) -> None:
-    person = Person(stack)
-    person.label(25)
-    eventually(stack, KNOWS_ALL)
-    for _ in range(2):
-        versions = count(stack, "learning_modelversion")
-        running = "select count(*) > 0 from learning_trainingrun where state = 'running'"
-        person.label(1)
-        eventually(stack, running)
-        # All of the worker's processes at once, as the out-of-memory killer would.
-        os.kill(stack.pids["worker-learning"], signal.SIGKILL)
-        assert count(stack, "learning_modelversion") == versions, "killed too late to tell"
-        person.label(1)
+    with Person(stack) as person:
+        person.label(25)
         eventually(stack, KNOWS_ALL)
-        eventually(stack, f"select count(*) > {versions} from learning_modelversion")
-    assert count(stack, "learning_trainingrun where state in ('running', 'queued')") == 0
-    assert count(stack, "learning_trainingrun where attempt > 1 and state = 'done'") >= 1
-    runs = ask(stack, "select count(*) = count(distinct run_id) from learning_modelversion")
-    assert runs is True
+        for _ in range(2):
+            versions = count(stack, "learning_modelversion")
+            running = "select count(*) > 0 from learning_trainingrun where state = 'running'"
+            person.label(1)
+            eventually(stack, running)
+            # All of the worker's processes at once, as the out-of-memory killer would.
+            os.kill(stack.pids["worker-learning"], signal.SIGKILL)
+            assert count(stack, "learning_modelversion") == versions, "killed too late to tell"
+            person.label(1)
+            eventually(stack, KNOWS_ALL)
+            eventually(stack, f"select count(*) > {versions} from learning_modelversion")
+        assert count(stack, "learning_trainingrun where state in ('running', 'queued')") == 0
+        assert count(stack, "learning_trainingrun where attempt > 1 and state = 'done'") >= 1
+        runs = ask(stack, "select count(*) = count(distinct run_id) from learning_modelversion")
+        assert runs is True
 
 
 def test_the_web_server_killed_in_the_middle_of_saving_loses_and_doubles_nothing(stack: Stack) -> None:
-    person = Person(stack)
-    before = count(stack, "labelling_annotation")
-    over = threading.Event()
+    with Person(stack) as person:
+        before = count(stack, "labelling_annotation")
+        over = threading.Event()
 
-    def kill() -> None:
-        while not over.wait(0.7):
-            for worker in psutil.Process(stack.pids["web"]).children():
-                worker.kill()
+        def kill() -> None:
+            while not over.wait(0.7):
+                for worker in psutil.Process(stack.pids["web"]).children():
+                    worker.kill()
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        person.label(40)
-    finally:
-        over.set()
-        killer.join()
-    assert person.retries > 0, "nothing was killed in the middle"
-    with psycopg.connect(stack.database_url) as connection:
-        stored: dict[str, int] = dict(
-            connection.execute(
-                "select uuid::text, label_id from labelling_annotation where uuid = any(%s::uuid[])",
-                [list(person.acknowledged)],
-            ).fetchall()
-        )
-    assert stored == person.acknowledged
-    assert count(stack, "labelling_annotation") == before + len(person.acknowledged)
-    assert ask(stack, "select count(*) = count(distinct item_id) from labelling_annotation") is True
-    eventually(stack, KNOWS_ALL)
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            person.label(40)
+        finally:
+            over.set()
+            killer.join()
+        assert person.retries > 0, "nothing was killed in the middle"
+        with psycopg.connect(stack.database_url) as connection:
+            stored: dict[str, int] = dict(
+                connection.execute(
+                    "select uuid::text, label_id from labelling_annotation where uuid = any(%s::uuid[])",
+                    [list(person.acknowledged)],
+                ).fetchall()
+            )
+        assert stored == person.acknowledged
+        assert count(stack, "labelling_annotation") == before + len(person.acknowledged)
+        assert ask(stack, "select count(*) = count(distinct item_id) from labelling_annotation") is True
+        eventually(stack, KNOWS_ALL)

@@ -6,16 +6,17 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browser import chromium
-from tests.e2e.database import EMBEDDED, IMPORTED, ask, eventually
+from tests.e2e.database import EMBEDDED, IMPORTED, KNOWS_ALL, ask, eventually
 from tests.e2e.stack import Stack
 
 SHOTS = Path(__file__).parent / "shots"
@@ -23,22 +24,29 @@ LABELS = 30
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack"), demo="digits") as running:
+def stack() -> Iterator[Stack]:
+    with (
+        TemporaryDirectory(prefix="quern-e2e-") as folder,
+        Stack(Path(folder) / "data", demo="digits") as running,
+    ):
         yield running
 
 
 @pytest.fixture(scope="module")
-def page(stack: Stack) -> Iterator[Page]:
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
-        page.set_default_timeout(30_000)
-        page.goto(stack.url)
-        page.fill("input[name=username]", "annotator")
-        page.fill("input[name=password]", stack.credentials["annotator"])
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(stack.url + "/")
-        yield page
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def sign_in(browser: Browser, stack: Stack, name: str) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.set_default_timeout(30_000)
+    page.goto(stack.url)
+    page.fill("input[name=username]", name)
+    page.fill("input[name=password]", stack.credentials[name])
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url(stack.url + "/")
+    return page
 
 
 def label_current(page: Page, truth: dict[str, str]) -> str:
@@ -66,8 +74,9 @@ def call(url: str, body: bytes, **headers: str) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def test_a_person_labels_the_model_learns_and_a_client_gets_predictions(stack: Stack, page: Page) -> None:
+def test_a_person_labels_a_model_learns_and_a_client_gets_predictions(stack: Stack, browser: Browser) -> None:
     SHOTS.mkdir(exist_ok=True)
+    page = sign_in(browser, stack, "annotator")
     truth = json.loads((stack.data / "demo" / "digits-truth.json").read_text())
     eventually(stack, IMPORTED)
     eventually(stack, EMBEDDED)
@@ -85,11 +94,7 @@ def test_a_person_labels_the_model_learns_and_a_client_gets_predictions(stack: S
     assert len(set(seen)) == LABELS
 
     # The queue is ranked by the model that has read all of it.
-    eventually(
-        stack,
-        "select through_annotation = (select max(id) from labelling_annotation) from labelling_queue",
-        True,
-    )
+    eventually(stack, KNOWS_ALL)
     assert ask(stack, "select generation from labelling_queue") != before
     expect(page.locator("#suggestion")).to_be_attached()
     page.screenshot(path=SHOTS / "label.png")
@@ -102,11 +107,7 @@ def test_a_person_labels_the_model_learns_and_a_client_gets_predictions(stack: S
 
     # More labels, by the simulated annotators through the same pages: the open page moves by itself.
     stack.manage("simulate", "digits", "--labels", "170", "--url", stack.url)
-    eventually(
-        stack,
-        "select through_annotation = (select max(id) from labelling_annotation) from labelling_queue",
-        True,
-    )
+    eventually(stack, KNOWS_ALL)
     deadline = time.monotonic() + 20
     while (late := accuracy(page)) is None or late < 0.85 or late == early:
         assert time.monotonic() < deadline, f"the page shows {late}, before {early}"
@@ -137,7 +138,9 @@ def test_a_person_labels_the_model_learns_and_a_client_gets_predictions(stack: S
     assert call(f"{api}/predict", some.read_bytes(), Content_Type="image/png")[0] == 401
 
 
-def test_an_administrator_promotes_another_version_and_clients_get_it_within_a_second(stack: Stack) -> None:
+def test_an_administrator_promotes_another_version_and_clients_get_it_within_a_second(
+    stack: Stack, browser: Browser
+) -> None:
     api = f"{stack.url}/api/v1/projects/digits/predict"
     image = next((stack.data / "demo" / "digits").glob("*.png")).read_bytes()
     key = stack.credentials["api_key"]
@@ -148,20 +151,15 @@ def test_an_administrator_promotes_another_version_and_clients_get_it_within_a_s
         return int(answer["model"]["version"])
 
     serving = version()
-    with chromium() as browser:
-        page = browser.new_page()
-        page.goto(f"{stack.url}/login/")
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", stack.credentials["admin"])
-        page.press("input[name=password]", "Enter")
-        page.goto(f"{stack.url}/projects/digits/deployment/")
-        page.locator("summary", has_text="Promote").last.click()
-        button = page.locator("button", has_text="Yes, promote version").last
-        other = int(re.sub(r"\D", "", button.inner_text()))
-        assert other != serving
-        button.click()
-        expect(page.locator(".notice-good").first).to_be_visible()
-        page.screenshot(path=SHOTS / "deployment.png", full_page=True)
+    page = sign_in(browser, stack, "admin")
+    page.goto(f"{stack.url}/projects/digits/deployment/")
+    page.locator("summary", has_text="Promote").last.click()
+    button = page.locator("button", has_text="Yes, promote version").last
+    other = int(re.sub(r"\D", "", button.inner_text()))
+    assert other != serving
+    button.click()
+    expect(page.locator(".notice-good").first).to_be_visible()
+    page.screenshot(path=SHOTS / "deployment.png", full_page=True)
     time.sleep(1.0)
     # Many calls, so that every web process answers some.
     assert {version() for _ in range(20)} == {other}
