@@ -104,8 +104,10 @@ def test_the_web_server_killed_in_the_middle_of_saving_loses_and_doubles_nothing
 
         def kill() -> None:
             while not over.wait(0.7):
-                for worker in psutil.Process(stack.pids["web"]).children():
-                    worker.kill()
+                # One that has just died, or a server that is being started again, needs no killing.
+                with contextlib.suppress(psutil.NoSuchProcess, KeyError):
+                    for worker in psutil.Process(stack.pids["web"]).children():
+                        worker.kill()
 
         killer = threading.Thread(target=kill)
         killer.start()
