@@ -1,5 +1,6 @@
 """A worker, then the web server, is killed in the middle of its work: nothing is lost, nothing doubled."""
 
+import contextlib
 import json
 import os
 import signal
