@@ -213,3 +213,14 @@ def test_copies_of_one_item_do_not_fill_a_ranked_batch() -> None:
     labelled = -np.ones((1, 8), dtype=np.float32)
     query = select("ranked-batch", Pool(27, proba, embeddings, None, labelled), 8, rng()).query
     assert sum(index < 20 for index in query.indices) == 1
+
+
+def test_bald_is_the_mutual_information_of_label_and_member() -> None:
+    pool = a_pool(size=15)
+    members = given(pool.committee)
+    query = select("bald", pool, 15, rng()).query
+    for index, score in zip(query.indices, query.scores, strict=True):
+        # Brute force over the joint distribution of a uniformly drawn member and its label.
+        joint = members[:, index, :] / len(members)
+        apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+        assert score == pytest.approx(stats.entropy(joint.ravel(), apart.ravel()), abs=1e-12)
