@@ -8,7 +8,7 @@ from learning.core.strategies.base import strategy
 @strategy(
     "bald",
     title="BALD",
-    summary="asks where sure models disagree, and leaves alone what all of them find ambiguous.",
+    summary="asks where sure models disagree; helps when many items are ambiguous to any model.",
     needs={"committee"},
 )
 def bald(pool: Pool, k: int, rng: np.random.Generator) -> Query:
