@@ -8,12 +8,16 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Max
 from django.db.models.functions import Now
 
 from labelling.core.aggregation import majority
 from labelling.models import Annotation, Consensus, Item, Label, Lease, Project, Question, QueueEntry, User
 from labelling.selectors import standing
+
+# The first of an advisory lock's two numbers, the project's id being the second: no other lock may use it.
+_ON_THEIR_WAY = 0x51A0
 
 
 def annotation_record(
@@ -38,6 +42,7 @@ def annotation_record(
     if label is not None and label.question_id != question.pk:
         raise ValidationError(f"Label '{label.name}' is not an answer to the question '{question.prompt}'.")
     with transaction.atomic():
+        _announce(project)
         item = Item.objects.select_for_update(no_key=True).get(pk=item.pk)
         stored = _stored(uuid, annotator)
         if stored is not None:
@@ -75,6 +80,7 @@ def annotation_undo(*, project: Project, annotator: User, uuid: UUID, undoes: UU
     """
     found = Annotation.objects.get(uuid=undoes, project=project, annotator=annotator)
     with transaction.atomic():
+        _announce(project)
         item = Item.objects.select_for_update(no_key=True).get(pk=found.item_id)
         stored = _stored(uuid, annotator)
         if stored is not None:
@@ -99,6 +105,29 @@ def annotation_undo(*, project: Project, annotator: User, uuid: UUID, undoes: UU
         _item_settle(project, item, target.question, annotator)
         _lease_again(project, item, target)
     return undo
+
+
+def annotations_through(*, project: Project) -> int:
+    """The newest annotation's id, 0 if there is none, once no smaller id is on its way any more.
+
+    An id is given out at the insert but seen only after the commit: of two annotations at once, the larger
+    can be seen first. Who went on from the larger would pass over the smaller for ever. So every writer holds
+    the project's advisory lock, shared, from before its insert to its commit, and this waits for them.
+    Whatever is written later gets a larger id. A selection begun after this sees all that it counts.
+
+    Raises RuntimeError inside a transaction: that would keep the writers out until it ends.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_ON_THEIR_WAY, project.pk])
+        newest = Annotation.objects.filter(project=project).aggregate(newest=Max("id"))["newest"]
+    return newest or 0
+
+
+def _announce(project: Project) -> None:
+    """Make `annotations_through` wait for this transaction. Taken before any row lock: none waits in a ring."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock_shared(%s, %s)", [_ON_THEIR_WAY, project.pk])
 
 
 def _stored(uuid: UUID, annotator: User) -> Annotation | None:
