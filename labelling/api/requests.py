@@ -24,6 +24,8 @@ def sender(request: Request) -> User:
 
 def checked(serializer: Serializer[dict[str, Any]]) -> dict[str, Any]:
     """The validated data. Raises ParseError (400) with one sentence on the first field that is wrong."""
+    if not isinstance(serializer.initial_data, dict):
+        raise ParseError("Send a JSON object, with the fields that the API's page names.")
     if serializer.is_valid():
         return dict(serializer.validated_data)
     field, message = _first(serializer.errors)
