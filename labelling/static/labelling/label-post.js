@@ -32,8 +32,10 @@ export async function post(url, body) {
     throw new Failure("unreachable", "The server cannot be reached.");
   }
   const answer = await response.json().catch(() => ({}));
-  const sentence = answer.detail ?? `The server answered ${response.status}.`;
+  // Quern's own answer has a sentence. Without one it is a proxy's, and says nothing about what was sent.
+  const own = typeof answer?.detail === "string";
+  const sentence = own ? answer.detail : `The server answered ${response.status}.`;
   if (response.status === 401 || response.status === 403) throw new Failure("signed-out", sentence);
-  if (response.status === 400 || response.status === 404) throw new Failure("refused", sentence);
+  if (own && (response.status === 400 || response.status === 404)) throw new Failure("refused", sentence);
   throw new Failure("busy", sentence);
 }
