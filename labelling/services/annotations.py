@@ -125,7 +125,7 @@ def annotations_through(*, project: Project) -> int:
 
 
 def _announce(project: Project) -> None:
-    """Make `annotations_through` wait for this transaction. Taken before any row lock: none waits in a ring."""
+    """Make `annotations_through` wait for this transaction. Before any row lock: none waits in a ring."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock_shared(%s, %s)", [_ON_THEIR_WAY, project.pk])
 
