@@ -1,5 +1,6 @@
 """`manage.py up`: everything Quern consists of, on this machine, until Ctrl-C."""
 
+import errno
 import http.client
 import ipaddress
 import json
@@ -7,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import psutil
 import psycopg
 import redis
 
 from config import demo, preflight, processes
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
 from config.environment import BASE_DIR, FROM_RUNTIME, runtime_file
+from config.private_file import write_private
 from config.supervisor import Program, Supervisor
 
 SHARED = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUERN_SECRET_KEY", "QUERN_EMBEDDED")
@@ -38,6 +42,8 @@ class Options:
 def up(options: Options) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP. Raises preflight.CannotStart with nothing left running."""
     preflight.check_writable(options.data)
+    if not _given().get("DATABASE_URL"):
+        preflight.check_database_owner(options.data / "postgres")
     with preflight.locked(options.data):
         preflight.end_leftovers(options.data)
         preflight.check_port(options.host, options.port)
@@ -83,7 +89,7 @@ class _Launch:
             _say("up", "stopped")
 
     def _environment(self) -> dict[str, str]:
-        env = {name: value for name, value in os.environ.items() if name not in FROM_RUNTIME}
+        env = _given()
         env.update(QUERN_DATA_DIR=str(self._data), PYTHONUNBUFFERED="1")
         # This machine only: plain HTTP, unless the person says otherwise.
         env.setdefault("QUERN_EMBEDDED", "true")
@@ -93,8 +99,8 @@ class _Launch:
 
     def _start(self) -> bool:
         """Whether all came up before we were asked to stop."""
-        if not self._env.get("DATABASE_URL"):
-            self._start_postgres()
+        if not self._env.get("DATABASE_URL") and not self._start_postgres():
+            return False
         self._start_redis()
         self._write_runtime()
         if self._stop.is_set() or not self._prepare():
@@ -114,10 +120,18 @@ class _Launch:
         self._show_credentials()
         return True
 
-    def _start_postgres(self) -> None:
+    def _start_postgres(self) -> bool:
+        """Whether it came up before we were asked to stop."""
         _say("up", "starting PostgreSQL")
         postgres = EmbeddedPostgres(self._data / "postgres")
-        self._env["DATABASE_URL"] = postgres.prepare("quern")
+        try:
+            postgres.prepare()
+        except (subprocess.SubprocessError, psutil.TimeoutExpired, OSError) as error:
+            if self._stop.is_set():
+                return False
+            raise preflight.CannotStart(
+                f"PostgreSQL's folder {postgres.folder} could not be made ready: {_why(error)}."
+            ) from error
         self._supervisor.start(
             Program(
                 "postgres",
@@ -129,8 +143,12 @@ class _Launch:
                 death_signal=signal.SIGINT,
             )
         )
-        url = self._env["DATABASE_URL"]
-        self._wait("PostgreSQL", lambda: _accepts(url), 60)
+        # After a crash it first recovers, which takes as long as it takes.
+        if not self._wait("PostgreSQL", lambda: _accepts(postgres.url("postgres")), 600):
+            return False
+        postgres.make_database("quern")
+        self._env["DATABASE_URL"] = postgres.url("quern")
+        return True
 
     def _start_redis(self) -> None:
         """Redis, unless its address is given. A broker that is Redis serves as the cache as well."""
@@ -165,7 +183,7 @@ class _Launch:
 
     def _write_runtime(self) -> None:
         path = runtime_file(self._data)
-        _write_private(path, json.dumps({name: self._env[name] for name in SHARED}))
+        write_private(path, json.dumps({name: self._env[name] for name in SHARED if name in self._env}))
 
     def _prepare(self) -> bool:
         _say("up", "preparing the database and the static files")
@@ -192,6 +210,18 @@ class _Launch:
         _say("up", f"  annotator  password {self._credentials['annotator']}")
         if self._credentials["api_key"]:
             _say("up", f"  API key    {self._credentials['api_key']}")
+
+
+def _given() -> dict[str, str]:
+    """The environment that the person gave, without what a predecessor wrote down."""
+    return {name: value for name, value in os.environ.items() if name not in FROM_RUNTIME}
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or "").strip().splitlines()
+        return f"initdb ended with exit code {error.returncode}" + (f" ({said[-1]})" if said else "")
+    return str(error)
 
 
 def _reachable(host: str) -> str:
@@ -232,26 +262,26 @@ def _accepts(database_url: str) -> bool:
 
 def _secret_key(path: Path) -> str:
     if not path.exists():
-        _write_private(path, secrets.token_urlsafe(48))
-    return path.read_text()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Complete or not at all, and for this user's eyes only."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.touch(mode=0o600)
-    temporary.write_text(text)
-    temporary.replace(path)
+        write_private(path, secrets.token_urlsafe(48))
+    try:
+        return path.read_text()
+    except PermissionError as error:
+        raise preflight.not_ours(path) from error
 
 
 _speaking = threading.Lock()
+_unheard = threading.Event()
 
 
-def _say(name: str, line: str) -> None:
+def _say(name: str, line: str) -> bool:
+    """Whether anybody could read it."""
     with _speaking:
         try:
             print(f"{name:>15} | {line}", flush=True)
-        except BrokenPipeError:
-            # Nobody reads any more; the service goes on.
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                return False  # a full disk: this line is lost, the next one may find room
+            # The pipe or the terminal is gone: nobody reads any more; the service goes on.
+            _unheard.set()
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return not _unheard.is_set()

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pwd
 import signal
 import socket
 import tempfile
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
+from config.embedded import ROOTS_USER
 
 
 class CannotStart(Exception):
@@ -29,11 +32,54 @@ def check_writable(data: Path) -> None:
         ) from error
 
 
+def check_database_owner(folder: Path) -> None:
+    """PostgreSQL serves only its own user's files. Call it before anything is changed."""
+    try:
+        owner = (folder / "PG_VERSION").stat().st_uid
+    except FileNotFoundError:
+        return
+    except PermissionError:  # the folder is for its owner alone
+        owner = folder.stat().st_uid
+    ours = os.geteuid() or _uid_of(ROOTS_USER)
+    if owner != ours:
+        name = _name_of(owner)
+        who = "root" if name == ROOTS_USER else name
+        raise CannotStart(
+            f"The database in {folder} belongs to the user {name}: "
+            f"run `manage.py up` as {who}, as before, or set QUERN_DATA_DIR to another folder."
+        )
+
+
+def not_ours(path: Path) -> CannotStart:
+    return CannotStart(
+        f"{path} belongs to the user {_name_of(path.stat().st_uid)} and cannot be opened: "
+        "run `manage.py up` as that user, as before, or set QUERN_DATA_DIR to another folder."
+    )
+
+
+def _uid_of(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Hold the data directory for this process alone. The kernel lets go of it whenever the process ends."""
     # Python opens it close-on-exec: no child inherits the lock.
-    with (data / "up.lock").open("a") as file:
+    try:
+        file = (data / "up.lock").open("a")
+    except PermissionError as error:
+        raise not_ours(data / "up.lock") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,7 +97,9 @@ def end_leftovers(data: Path) -> None:
         pids = json.loads(pids_file.read_text())
     except (FileNotFoundError, ValueError):
         return
-    for pid in pids.values():
+    for name, pid in pids.items():
+        if name == "postgres":  # killed, it would have to recover; EmbeddedPostgres.prepare asks it to stop
+            continue
         try:
             # Another program may have the number by now.
             if psutil.Process(pid).environ().get("QUERN_DATA_DIR") == str(data) and os.getpgid(pid) == pid:

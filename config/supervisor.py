@@ -46,7 +46,7 @@ class Supervisor:
     to the thread that made it.
     """
 
-    say: Callable[[str, str], None]  # (name of the child, one line)
+    say: Callable[[str, str], object]  # (name of the child, one line)
     pids_file: Path
     cwd: Path
     first_delay: float = 1.0

@@ -67,6 +67,16 @@ def test_it_refuses_a_foreign_database_without_a_secret_of_ones_own(tmp_path: Pa
     assert "QUERN_SECRET_KEY is not set" in refused(stack)
 
 
+def test_it_refuses_a_database_of_another_user_and_touches_nothing(tmp_path: Path) -> None:
+    postgres = tmp_path / "data" / "postgres"
+    postgres.mkdir(parents=True)
+    # A file of root's, who never owns a database.
+    (postgres / "PG_VERSION").symlink_to("/etc/passwd")
+    sentence = refused(Stack(tmp_path / "data"))
+    assert f"The database in {postgres} belongs to the user root: run `manage.py up` as root" in sentence
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "postgres", "PG_VERSION"]
+
+
 def test_it_starts_everything_and_mends_what_dies(stack: Stack) -> None:
     stack.start()
     assert set(stack.credentials) == {"admin", "annotator"}
