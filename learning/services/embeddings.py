@@ -26,7 +26,8 @@ DECODERS = 4
 Ids = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-_matrices: Cache[tuple[Ids, Matrix]] = Cache(size=4)
+# Two projects in turn; more of them, at 7 kB an item, would fill the memory of a worker.
+_matrices: Cache[tuple[Ids, Matrix]] = Cache(size=2)
 
 
 def shard_embed(*, shard_id: int) -> bool:
@@ -86,7 +87,8 @@ def _decoded(items: list[Item], size: int) -> Iterator[list[tuple[int, NDArray[n
 def _prepared(item: Item, size: int) -> NDArray[np.uint8] | None:
     try:
         return prepare(open_rgb(item_bytes(item=item)), size)
-    except (ImageRefused, FileNotFoundError) as error:
+    except (ImageRefused, FileNotFoundError, ValueError) as error:
+        # ValueError and its kin: what Pillow says of a picture whose pixels cannot be converted.
         logger.warning("Item %s (%s) cannot be embedded: %s", item.pk, item.name, error)
         return None
 

@@ -148,6 +148,16 @@ def run_fail(*, run: TrainingRun, error: str) -> None:
     )
 
 
+def run_retry(*, run: TrainingRun) -> None:
+    """Give a run that this worker owns back, to be tried again in a few seconds."""
+    run_owned(
+        run=run,
+        state=TrainingRun.State.QUEUED,
+        stage="waiting to be tried again",
+        enqueued_at=timezone.now(),
+    )
+
+
 @contextmanager
 def run_heartbeat(*, run: TrainingRun) -> Iterator[None]:
     """While the block runs, a thread says every two seconds that this worker lives."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
@@ -22,8 +23,8 @@ IN_FLIGHT = 32
 def shards_plan() -> None:
     """Plan shards for the items that no shard covers yet, of every project that learns.
 
-    Items get ids in the order they come, and none is planned before it is two seconds old, so one that was
-    numbered earlier but committed later is not left behind.
+    A project's items get their ids under its import lock, held until they are committed: so they come in the
+    order of their ids, and none with a smaller id can still be on its way.
     """
     newest = Item.objects.filter(project=OuterRef("project")).order_by("-id").values("id")[:1]
     covered = (
@@ -51,9 +52,7 @@ def _plan_one(project_id: int, backbone: str, still_coming: bool) -> bool:
         item=Max("last_item"), number=Max("number")
     )
     ids = list(
-        Item.objects.filter(
-            project=project_id, id__gt=last["item"] or 0, created_at__lte=timezone.now() - SETTLED
-        )
+        Item.objects.filter(project=project_id, id__gt=last["item"] or 0)
         .order_by("id")
         .values_list("id", flat=True)[:SHARD_ITEMS]
     )
@@ -118,16 +117,17 @@ def shard_publish(
     *, shard: EmbeddingShard, item_ids: list[int], failed_ids: list[int], path: str, digest: str
 ) -> bool:
     """Make the embeddings visible, once, and ask for a ranking that knows the new items."""
-    published = EmbeddingShard.objects.filter(pk=shard.pk, path="").update(
-        path=path,
-        digest=digest,
-        item_ids=item_ids,
-        failed_ids=failed_ids,
-        progress=len(item_ids) + len(failed_ids),
-        error="",
-    )
-    if published:
-        Learner.objects.filter(project=shard.project_id, backbone=shard.backbone).update(
-            requested_at=timezone.now()
+    with transaction.atomic():
+        published = EmbeddingShard.objects.filter(pk=shard.pk, path="").update(
+            path=path,
+            digest=digest,
+            item_ids=item_ids,
+            failed_ids=failed_ids,
+            progress=len(item_ids) + len(failed_ids),
+            error="",
         )
+        if published:
+            Learner.objects.filter(project=shard.project_id, backbone=shard.backbone).update(
+                requested_at=timezone.now()
+            )
     return bool(published)

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
@@ -17,7 +17,16 @@ from learning.core.pool import Pool
 from learning.core.strategies import STRATEGIES, Selection, select
 from learning.models import Round, TrainingRun
 from learning.services.embeddings import embeddings_load
-from learning.services.runs import RunLost, run_claim, run_done, run_fail, run_heartbeat, run_owned
+from learning.services.runs import (
+    ATTEMPTS,
+    RunLost,
+    run_claim,
+    run_done,
+    run_fail,
+    run_heartbeat,
+    run_owned,
+    run_retry,
+)
 from learning.services.snapshots import Snapshot, rows_of, snapshot_take
 from learning.services.versions import VersionDraft, version_draft, version_publish
 
@@ -104,13 +113,16 @@ def _rank(
     rows = rows_of(np.array(open_pool_ids(run.project), np.int64), ids)
     rows = rows[rows >= 0]  # (M,)
     features = embeddings[rows]  # (M, D)
-    proba = softmax(head.logits(features) / temperature)  # (M, K)
+    logits = head.logits(features)  # (M, K)
+    # Fitted on the hold-out, the temperature says how sure a suggestion is; no strategy may see it.
+    proba = softmax(logits)
+    calibrated = softmax(logits / temperature)
     members = fit_committee(METHODS[learner.method], data, {}, rng) if "committee" in needs else []
     pool = Pool(
         size=len(rows),
         proba=proba,
         embeddings=features,
-        committee=np.stack([softmax(m.logits(features) / temperature) for m in members]) if members else None,
+        committee=np.stack([softmax(m.logits(features)) for m in members]) if members else None,
         labelled_embeddings=data.embeddings,
     )
     selection = select(learner.strategy, pool, learner.queue_length, rng)
@@ -122,7 +134,7 @@ def _rank(
             ids[rows[chosen]].tolist(),
             selection.query.scores.tolist(),
             best.tolist(),
-            proba[chosen, best].tolist(),
+            calibrated[chosen, best].tolist(),
             strict=True,
         )
     ]
@@ -167,7 +179,11 @@ def _publish(
 
 
 def _give_up(run: TrainingRun, error: Exception) -> None:
+    """A passing fault of the storage or the database costs an attempt, anything else the run."""
     try:
-        run_fail(run=run, error=f"Training stopped: {error or type(error).__name__}")
+        if isinstance(error, OSError | DatabaseError) and run.attempt < ATTEMPTS:
+            run_retry(run=run)
+        else:
+            run_fail(run=run, error=f"Training stopped: {error or type(error).__name__}")
     except RunLost as lost:
         logger.info("%s", lost)

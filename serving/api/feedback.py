@@ -9,8 +9,11 @@ from rest_framework.response import Response
 
 from serving.api.base import Conflict, ProjectApiView
 from serving.api.schema import ERRORS, FeedbackRequest, FeedbackResponse
+from serving.api.uploads import check_length
 from serving.models import Prediction
 from serving.services.feedback import FeedbackConflict, UnknownLabel, feedback_record
+
+MAX_FEEDBACK = 4 * 1024
 
 
 class FeedbackView(ProjectApiView):
@@ -32,12 +35,16 @@ class FeedbackView(ProjectApiView):
         responses={
             201: FeedbackResponse,
             200: FeedbackResponse,
-            **{status: ERRORS[status] for status in (400, 401, 404, 409, 415, 503)},
+            **{status: ERRORS[status] for status in (400, 401, 404, 409, 413, 415, 503)},
         },
         examples=[OpenApiExample("A label of the project", value={"label": "7"}, request_only=True)],
     )
     def post(self, request: Request, slug: str, prediction_id: str) -> Response:
-        label = request.data.get("label") if isinstance(request.data, dict) else None
+        check_length(request, MAX_FEEDBACK)
+        try:
+            label = request.data.get("label") if isinstance(request.data, dict) else None
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
         if not isinstance(label, str):
             raise ParseError('Send a JSON object with the label\'s name: {"label": "7"}.')
         try:

@@ -25,7 +25,7 @@ class WrongType(APIException):
 
 def images_sent(request: HttpRequest) -> list[bytes]:
     """At least one image, undecoded. Raises an APIException."""
-    _check_length(request)
+    check_length(request)
     try:
         if request.content_type == "multipart/form-data":
             return _form_images(request)
@@ -41,14 +41,15 @@ def images_sent(request: HttpRequest) -> list[bytes]:
     )
 
 
-def _check_length(request: HttpRequest) -> None:
+def check_length(request: HttpRequest, most: int = MAX_BODY) -> None:
+    """Refuse a body without an honest length, or one larger than `most` bytes, before reading any of it."""
     if "chunked" in str(request.META.get("HTTP_TRANSFER_ENCODING", "")).lower():
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
     length = str(request.META.get("CONTENT_LENGTH") or "0")
     if not length.isdigit() or length == "0":
-        raise ParseError("The body is empty: send one image, or a form with 'image' files.")
-    if int(length) > MAX_BODY:
-        raise _too_large()
+        raise ParseError("The body is empty: the reference page shows what to send.")
+    if int(length) > most:
+        raise _too_large(most)
 
 
 def _form_images(request: HttpRequest) -> list[bytes]:
@@ -72,8 +73,10 @@ def _form_images(request: HttpRequest) -> list[bytes]:
     return [file.read() for file in files]
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {MAX_BODY // 1024**2} MB: send fewer or smaller images.")
+def _too_large(most: int = MAX_BODY) -> TooLarge:
+    if most < MAX_BODY:
+        return TooLarge(f"The body is larger than {most // 1024} kB.")
+    return TooLarge(f"The body is larger than {most // 1024**2} MB: send fewer or smaller images.")
 
 
 def _too_many() -> TooLarge:

@@ -55,6 +55,8 @@ def test_bodies_that_are_no_label_are_refused(service: Service) -> None:
     for body in ("[]", "7", "null", "{}", '{"label": 7}', '{"label": null}', "{", ""):
         response = send(service, prediction, body)
         assert response.status_code == 400, body
+    assert send(service, prediction, "[" * 4000).status_code == 400
+    assert send(service, prediction, '{"label": "' + "7" * 5000 + '"}').status_code == 413
     assert not Feedback.objects.exists()
 
 
