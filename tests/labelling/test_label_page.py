@@ -67,7 +67,8 @@ def test_labels_skips_and_undoes_by_keyboard(live_server: LiveServer, page: Page
     for _ in range(8):
         factories.item(project)
     open_page(page, live_server, project, factories.member(project))
-    assert page.locator("#item-image").evaluate("i => getComputedStyle(i).imageRendering") == "pixelated"
+    # Blown up to squares a tiny image cannot be read: it is smoothed, and stays at arm's length.
+    assert page.locator("#item-image").evaluate("i => i.clientWidth") <= 320
     seen = []
     for key in ("1", "2", "s", "2"):
         seen.append(current(page))
