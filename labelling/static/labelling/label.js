@@ -184,6 +184,8 @@ onClick(at("help"), () => at("keys").showModal());
 // ---- what happens by itself
 
 outbox.addEventListener("saved", ({ detail }) => {
+  // The server answers again: what could not be fetched is asked for at once.
+  if (supply.failure) supply.refill();
   history.mark(detail.uuid, "saved");
   drawTrouble();
 });
