@@ -1,6 +1,7 @@
 """The annotator's page in a real Chromium, on a real server."""
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -159,6 +160,10 @@ def test_answers_survive_an_unreachable_server_and_a_reload(live_server: LiveSer
     assert current(page) not in seen
     down = False
     expect(page.locator("#trouble")).to_be_hidden()
+    # The trouble is over with the first of them; the others follow at once.
+    deadline = time.monotonic() + 20
+    while Annotation.objects.count() < 3 and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
     assert said(project) == dict(zip(seen, ("cat", "dog", "cat"), strict=True))
 
 
