@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from django.db import DatabaseError, transaction
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+from threadpoolctl import threadpool_limits
 
 from labelling.models import Project
-from labelling.selectors import latest_annotation_id, open_pool_ids
+from labelling.selectors import open_pool_ids
+from labelling.services.annotations import annotations_through
 from labelling.services.queue import RankedItem, queue_swap
 from learning.core.methods import METHODS, Head, TrainingData, fit_committee, softmax
 from learning.core.pool import Pool
@@ -71,7 +72,7 @@ def _train(run: TrainingRun) -> bool:
     started = time.monotonic()
     learner, project = run.learner, run.project
     # Before the labels are read: a label that comes in between is read, and trained on once more.
-    through = latest_annotation_id(project)
+    through = annotations_through(project=project)
     ids, embeddings = embeddings_load(project=project, backbone=learner.backbone)  # (N,), (N, D)
     snapshot = snapshot_take(question=learner.question, embedded=ids)
     if not snapshot.trainable:

@@ -86,14 +86,20 @@ def test_secrets_have_no_default_and_say_what_is_missing() -> None:
         assert all(use.startswith(f":?Set {secret} to ") and use.endswith(".") for use in uses)
 
 
+def found(pattern: str, text: str) -> tuple[str, ...]:
+    match = re.search(pattern, text)
+    assert match, f"{pattern} is not in {text}"
+    return match.groups()
+
+
 def test_the_addresses_name_services_of_the_file_with_their_ports() -> None:
     ports = {"postgres": "5432", "redis": "6379"}
     environment = OURS["web"]["environment"]
     for variable in ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"):
-        host, port = re.search(r"(?:@|//)(\w+):(\d+)/\w+$", environment[variable]).groups()  # type: ignore[union-attr]  # fails if None
+        host, port = found(r"(?:@|//)(\w+):(\d+)/\w+$", environment[variable])
         assert host in SERVICES
         assert ports[host] == port
-    user, database = re.fullmatch(r"postgresql://(\w+):.*/(\w+)", environment["DATABASE_URL"]).groups()  # type: ignore[union-attr]  # fails if None
+    user, database = found(r"^postgresql://(\w+):.*/(\w+)$", environment["DATABASE_URL"])
     given = SERVICES["postgres"]["environment"]
     assert (user, database) == (given["POSTGRES_USER"], given["POSTGRES_DB"])
 
@@ -110,7 +116,7 @@ def test_the_published_port_is_the_one_the_web_server_listens_on_everywhere() ->
 
 def test_the_health_check_asks_the_ready_page_of_that_port() -> None:
     [check] = dockerfile("HEALTHCHECK")
-    host, port, path = re.search(r"http://([\d.]+):(\d+)(/[\w/]+)", check).groups()  # type: ignore[union-attr]  # fails if None
+    host, port, path = found(r"http://([\d.]+):(\d+)(/[\w/]+)", check)
     assert (host, [port]) == ("127.0.0.1", dockerfile("EXPOSE"))
     assert resolve(path).func is ready
     for name, service in OURS.items():

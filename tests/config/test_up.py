@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,10 @@ def stack() -> Iterator[Stack]:
         made = Stack(Path(folder) / "data")
         yield made
         made.stop()
+
+
+def restarted(stack: Stack, name: str, before: int) -> bool:
+    return stack.pids.get(name, before) != before
 
 
 def refused(stack: Stack, *options: str) -> str:
@@ -94,7 +99,7 @@ def test_it_starts_everything_and_mends_what_dies(stack: Stack) -> None:
     for name in ("worker-learning", "redis", "postgres"):
         os.kill(before[name], signal.SIGKILL)
     for name in ("worker-learning", "redis", "postgres"):
-        eventually(lambda name=name: stack.pids.get(name, before[name]) != before[name])  # type: ignore[misc]  # bound early
+        eventually(partial(restarted, stack, name, before[name]))
     eventually(lambda: all(stack.answers() for _ in range(8)))
     # granian itself replaces a worker; the supervisor did not need to.
     assert stack.pids["web"] == before["web"]

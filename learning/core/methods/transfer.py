@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from learning.core.methods.base import TrainingData, method, positive
 from learning.core.methods.head import Head, head_of_seen, unit
