@@ -10,6 +10,7 @@ from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 
 from labelling.services.workers import worker_beat
+from learning.core.lazy import load_all
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Running as root is a choice that `up` and containers support; tasks carry JSON, never pickle.
@@ -31,6 +32,8 @@ class _Worker(Protocol):
 def _start_heartbeat(sender: _Worker, **kwargs: Any) -> None:
     """From a thread of its own: a worker that trains for a minute is alive all the same."""
     name = sender.hostname.partition("@")[0]
+    if name == "learning":
+        threading.Thread(target=load_all, name="loading libraries", daemon=True).start()
     threading.Thread(target=_keep_saying, args=(name,), name="heartbeat", daemon=True).start()
 
 

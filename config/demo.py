@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.datasets import load_digits
+
+from learning.core.lazy import lazy
+
+datasets = lazy("sklearn.datasets")
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 FASHION_LABELS = (
@@ -36,7 +39,7 @@ class Demo:
 
 
 def _digits() -> Iterator[Picture]:
-    data = load_digits()
+    data = datasets.load_digits()
     for image, target in zip(data.images, data.target, strict=True):
         yield np.round(image * (255 / 16)).astype(np.uint8), str(target)  # 0..16 -> 0..255
 

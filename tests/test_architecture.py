@@ -1,6 +1,9 @@
 """The rules of the house, run."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,20 @@ def test_imports_run_only_downwards(capsys: pytest.CaptureFixture[str]) -> None:
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0, (
         capsys.readouterr().out
     )
+
+
+def test_a_process_that_only_serves_loads_none_of_the_heavy_libraries() -> None:
+    """They take seconds of every start, and hundreds of megabytes; learning.core.lazy has the way out."""
+    show = (
+        "import sys, django; django.setup();"
+        "import config.urls, labelling.tasks, learning.tasks, serving.tasks;"
+        "print(sorted({'torch', 'torchvision', 'sklearn', 'modAL', 'scipy.stats'} & sys.modules.keys()))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", show], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_nothing_unpickles() -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import softmax
-from scipy.stats import norm
+from scipy.special import ndtri, softmax
 
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
@@ -34,7 +33,7 @@ class Evaluation:
 
 def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """The score interval of a proportion (Wilson 1927): sensible at 0, at n and for small n."""
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     p = correct / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))

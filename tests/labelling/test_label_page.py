@@ -1,6 +1,7 @@
 """The annotator's page in a real Chromium, on a real server."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 
@@ -50,7 +51,10 @@ def open_page(page: Page, live_server: LiveServer, project: Project, user: User)
 
 
 def current(page: Page) -> int:
-    return int(page.locator("#stage").get_attribute("data-item") or 0)
+    """The item that is asked; waits for it where the next ones are still on their way."""
+    stage = page.locator("#stage")
+    expect(stage).to_have_attribute("data-item", re.compile("[1-9]"))
+    return int(stage.get_attribute("data-item") or 0)
 
 
 def said(project: Project) -> dict[int, str]:

@@ -8,5 +8,3 @@ from django.conf import LazySettings
 def _light_settings(settings: LazySettings, _plain_static_files: None) -> None:
     """WhiteNoise warns when there is no folder of collected files; `collectstatic` makes it in real life."""
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
-    # A real password hash is slow on purpose.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

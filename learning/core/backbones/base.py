@@ -4,15 +4,21 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from learning.core import registry
+from learning.core.lazy import lazy
 
-Build = Callable[[], torch.nn.Module]
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = lazy("torch")
+
+Build = Callable[[], "torch.nn.Module"]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from learning.core.lazy import lazy
 from learning.core.methods.base import TrainingData, method, positive
 from learning.core.methods.head import Head, head_of_seen, unit
+
+exceptions = lazy("sklearn.exceptions")
+linear_model = lazy("sklearn.linear_model")
 
 # Measured with margin queries from 20 to 200 labels on digits and Fashion-MNIST: unit length beats plain
 # standardising at few labels, per-feature scaling lets features of several layers count alike, and C = 30 and
@@ -37,10 +39,10 @@ def transfer(data: TrainingData, config: Mapping[str, Any], rng: np.random.Gener
     z = unit((data.embeddings - centre) / scale)  # (n, D)
     with threadpool_limits(1), warnings.catch_warnings():
         # A head that stopped at STEPS is judged on the hold-out like any other.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
         # The optimum lies in the span of the examples: with few labels, solve in those n dimensions.
         axes = np.linalg.qr(z.T)[0] if 4 * len(z) < z.shape[1] else None  # (D, n)
-        model = LogisticRegression(C=strength, max_iter=STEPS, tol=TOLERANCE).fit(
+        model = linear_model.LogisticRegression(C=strength, max_iter=STEPS, tol=TOLERANCE).fit(
             z if axes is None else z @ axes, data.labels
         )
         weight = model.coef_ if axes is None else model.coef_ @ axes.T

@@ -1,9 +1,11 @@
 import numpy as np
-from modAL.disagreement import KL_max_disagreement, vote_entropy
 
 from learning.core.cached import CachedCommittee, rows
+from learning.core.lazy import lazy
 from learning.core.pool import Floats, Pool, Query, given, top_k
 from learning.core.strategies.base import strategy
+
+disagreement = lazy("modAL.disagreement")
 
 
 @strategy(
@@ -24,7 +26,7 @@ def votes(proba: Floats) -> Floats:
     for member in ballots:  # number the distinct ballots, one member at a time: no code ever overflows
         _, first, which = np.unique(which * proba.shape[2] + member, return_index=True, return_inverse=True)
     distinct = np.eye(proba.shape[2])[ballots[:, first]]  # (C, U, K)
-    entropies: Floats = vote_entropy(CachedCommittee(distinct), rows(len(first)))
+    entropies: Floats = disagreement.vote_entropy(CachedCommittee(distinct), rows(len(first)))
     return np.asarray(entropies[which])
 
 
@@ -33,5 +35,5 @@ def divergence(proba: Floats) -> Floats:
 
     Five members can give only seven vote entropies: this orders the many ties among them.
     """
-    worst: Floats = KL_max_disagreement(CachedCommittee(proba), rows(proba.shape[1]))
+    worst: Floats = disagreement.KL_max_disagreement(CachedCommittee(proba), rows(proba.shape[1]))
     return np.asarray(worst / np.log(max(len(proba), 2)))

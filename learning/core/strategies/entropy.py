@@ -1,9 +1,11 @@
 import numpy as np
-from modAL.uncertainty import classifier_entropy
 
 from learning.core.cached import CachedClassifier, rows
+from learning.core.lazy import lazy
 from learning.core.pool import Pool, Query, given, top_k
 from learning.core.strategies.base import strategy
+
+uncertainty = lazy("modAL.uncertainty")
 
 
 @strategy(
@@ -13,4 +15,4 @@ from learning.core.strategies.base import strategy
     needs={"proba"},
 )
 def entropy(pool: Pool, k: int, rng: np.random.Generator) -> Query:
-    return top_k(classifier_entropy(CachedClassifier(given(pool.proba)), rows(pool.size)), k)
+    return top_k(uncertainty.classifier_entropy(CachedClassifier(given(pool.proba)), rows(pool.size)), k)

@@ -1,11 +1,13 @@
 import numpy as np
-from modAL.batch import ranked_batch as modal_ranked_batch
-from modAL.uncertainty import classifier_uncertainty
 from numpy.typing import NDArray
 
 from learning.core.cached import CachedClassifier, rows
+from learning.core.lazy import lazy
 from learning.core.pool import Floats, Pool, Query, given, top_k
 from learning.core.strategies.base import strategy
+
+batch = lazy("modAL.batch")
+measures = lazy("modAL.uncertainty")
 
 BATCH = 32
 CANDIDATES = 1000
@@ -34,11 +36,13 @@ def ranked_batch(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     LABELLED labelled items; the rest follows by uncertainty. Scores beyond the batch are the uncertainties;
     in the batch they count down to 2, above any uncertainty.
     """
-    uncertainty = classifier_uncertainty(CachedClassifier(given(pool.proba)), rows(pool.size))  # (N,) in 0..1
+    uncertainty = measures.classifier_uncertainty(
+        CachedClassifier(given(pool.proba)), rows(pool.size)
+    )  # (N,) in 0..1
     by_uncertainty = top_k(uncertainty, pool.size).indices
     candidates = np.sort(by_uncertainty[: max(CANDIDATES, 10 * min(k, BATCH))])
     unlabelled, labelled = _project(given(pool.embeddings)[candidates], pool.labelled_embeddings, rng)
-    chosen, _ = modal_ranked_batch(
+    chosen, _ = batch.ranked_batch(
         Labelled(labelled), unlabelled, uncertainty[candidates], min(k, BATCH), "euclidean", None
     )
     scores = uncertainty.copy()

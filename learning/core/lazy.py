@@ -1,0 +1,26 @@
+"""Libraries that take seconds and hundreds of megabytes to load: loaded at their first use, in the processes
+that use them. The web server and beat, which only need the names and texts of the registries, never do.
+"""
+
+import importlib
+from types import ModuleType
+
+
+class _Lazy(ModuleType):
+    def __getattr__(self, name: str) -> object:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+_known: list[str] = []
+
+
+def lazy(name: str) -> ModuleType:
+    """The module of that name, imported when something of it is first asked for."""
+    _known.append(name)
+    return _Lazy(name)
+
+
+def load_all() -> None:
+    """Load them now: in a worker that learns, nobody should wait for them at the first labels."""
+    for name in _known:
+        importlib.import_module(name)

@@ -1,0 +1,1 @@
+"""The networks behind the backbones: torch modules, loaded only to export them."""
