@@ -53,6 +53,11 @@ class ImportJob(models.Model):
     def __str__(self) -> str:
         return f"import of {self.name} ({self.state})"
 
+    @property
+    def retriable(self) -> bool:
+        """It failed, and what it reads is still known: an upload that is used up has no source any more."""
+        return self.state == self.State.FAILED and bool(self.source)
+
 
 class ImportRefusal(models.Model):
     """One entry that was not taken, and why, in a sentence."""

@@ -118,10 +118,18 @@ def annotations_through(*, project: Project) -> int:
     Raises RuntimeError inside a transaction: that would keep the writers out until it ends.
     """
     with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_ON_THEIR_WAY, project.pk])
+        annotations_hold(project=project)
         newest = Annotation.objects.filter(project=project).aggregate(newest=Max("id"))["newest"]
     return newest or 0
+
+
+def annotations_hold(*, project: Project) -> None:
+    """No annotation is on its way now, and none is written before the caller's transaction ends.
+
+    Call it before taking any row lock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_ON_THEIR_WAY, project.pk])
 
 
 def _announce(project: Project) -> None:
@@ -151,7 +159,9 @@ def _item_settle(project: Project, item: Item, question: Question, annotator: Us
 
     The caller holds the item's row lock.
     """
-    questions = set(Question.objects.filter(project=project).values_list("id", flat=True))
+    # The overlap that is in force now: a manager may have changed it since the project was read.
+    asked = dict(Question.objects.filter(project=project).values_list("id", "project__overlap"))
+    questions, overlap = asked.keys(), asked[question.pk]
     said = list(standing().filter(item=item))
     labels = [one.label_id for one in said if one.question_id == question.pk and one.label_id is not None]
     verdict = majority(labels)
@@ -180,7 +190,7 @@ def _item_settle(project: Project, item: Item, question: Question, annotator: Us
         if one.kind == Annotation.Kind.ANSWER:
             answered.setdefault(one.annotator_id, set()).add(one.question_id)
     answers = sum(questions <= theirs for theirs in answered.values())
-    still_open = answers < project.overlap
+    still_open = answers < overlap
     if (item.answers, item.open) != (answers, still_open):
         Item.objects.filter(pk=item.pk).update(answers=answers, open=still_open)
     if not still_open and item.split == Item.Split.POOL:

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, cast
 
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q, QuerySet
@@ -88,6 +89,18 @@ def import_claim(*, pk: int) -> ImportJob | None:
     return ImportJob.objects.select_related("project").filter(pk=pk, owner=owner).first()
 
 
+def import_retry(*, job: ImportJob) -> None:
+    """Queue a failed import again: it goes on behind what it took already.
+
+    Raises ValidationError when it has not failed, or its upload is gone.
+    """
+    if not job.retriable:
+        raise ValidationError("This import cannot be tried again: upload the images once more.")
+    ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.FAILED).update(
+        state=ImportJob.State.QUEUED, error="", finished_at=None
+    )
+
+
 def import_run(*, job: ImportJob, on_progress: Callable[[ImportJob], None] | None = None) -> None:
     """Work through a claimed job to its end. What is wrong with its source stands in its `error` then.
 
@@ -103,18 +116,19 @@ def import_run(*, job: ImportJob, on_progress: Callable[[ImportJob], None] | Non
                 _commit_chunk(job, chunk)
                 tell(job)
     except SourceUnreadable as reason:
-        _finish(job, ImportJob.State.FAILED, str(reason))
+        _finish(job, ImportJob.State.FAILED, str(reason), keep_upload=False)
     except OSError as error:
         logger.exception("import %s failed", job.pk)
         _finish(job, ImportJob.State.FAILED, f"Reading or storing a file failed: {error.strerror or error}.")
     except (ImportTakenOver, DatabaseError):
         # Not ours any more, or the database is away: whoever claims the job next goes on from the cursor.
         raise
-    except Exception:
-        _finish(job, ImportJob.State.FAILED, "An error in Quern itself stopped it; the worker's log has it.")
+    except Exception as error:
+        sentence = f"An error in Quern itself stopped it ({type(error).__name__}); the worker's log has it."
+        _finish(job, ImportJob.State.FAILED, sentence)
         raise
     else:
-        _finish(job, ImportJob.State.DONE)
+        _finish(job, ImportJob.State.DONE, keep_upload=False)
     tell(job)
 
 
@@ -197,11 +211,14 @@ def _commit_chunk(job: ImportJob, chunk: _Chunk) -> None:
         setattr(job, name, getattr(job, name) + count)
 
 
-def _finish(job: ImportJob, state: ImportJob.State, error: str = "") -> None:
-    error = clean_text(error)
-    if not _mine(job).update(state=state, error=error, finished_at=Now()):
+def _finish(job: ImportJob, state: ImportJob.State, error: str = "", *, keep_upload: bool = True) -> None:
+    """`keep_upload`: it may be read again. Otherwise its images are items now, or it can never be read."""
+    drop = job.uploaded and not keep_upload
+    upload = job.source
+    changes = {"state": state, "error": clean_text(error), "source": "" if drop else upload}
+    if not _mine(job).update(**changes, finished_at=Now()):
         raise ImportTakenOver(f"{job} is run by another process.")
-    job.state, job.error = state, error
-    if job.uploaded:
-        # Its images are items now; nothing reads the upload again.
-        default_storage.delete(job.source)
+    for name, value in changes.items():
+        setattr(job, name, value)
+    if drop:
+        default_storage.delete(upload)

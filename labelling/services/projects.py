@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.text import slugify
 
-from labelling.models import Label, Lease, Membership, Project, Question, Queue, User
+from labelling.models import Item, Label, Lease, Membership, Project, Question, Queue, QueueEntry, User
+from labelling.services.annotations import annotations_hold
 
 MAX_LABELS = 1000
 # `/projects/new/` is a page.
@@ -60,16 +61,32 @@ def project_create(
     return project
 
 
+@transaction.atomic
 def project_update(*, project: Project, **changes: object) -> Project:
-    """Change the named fields. Fields that the draw of the hold-out depends on are fixed at creation."""
+    """Change the named fields. Fields that the draw of the hold-out depends on are fixed at creation.
+
+    With more people an image, answered items are asked again; with fewer, those with enough answers are done.
+    """
     allowed = {"name", "description", "overlap", "lease_seconds", "holdout_queue_share"}
     if fixed := changes.keys() - allowed:
         raise ValidationError(f"These are fixed when a project is made: {', '.join(sorted(fixed))}.")
     for field, value in changes.items():
         setattr(project, field, value)
     project.full_clean()
+    if "overlap" in changes:
+        # Whoever settles an item meanwhile would do it by the overlap of before.
+        annotations_hold(project=project)
     project.save(update_fields=list(changes))
+    if "overlap" in changes:
+        _reopen(project)
     return project
+
+
+def _reopen(project: Project) -> None:
+    items = Item.objects.filter(project=project)
+    items.filter(open=True, answers__gte=project.overlap).update(open=False)
+    items.filter(open=False, answers__lt=project.overlap).update(open=True)
+    QueueEntry.objects.filter(project=project, item__open=False).delete()
 
 
 @transaction.atomic

@@ -63,7 +63,13 @@ def queue_swap(
             through_annotation=through_annotation,
             swapped_at=Now(),
         )
-    with transaction.atomic():
-        current = Queue.objects.select_for_update(no_key=True).get(project=project).generation
-        QueueEntry.objects.filter(project=project, generation__lt=current).delete()
+        # Not in the caller's transaction: until its end, the locks on what is deleted hold up annotations.
+        transaction.on_commit(lambda: _clear(project), robust=True)
     return generation
+
+
+@transaction.atomic
+def _clear(project: Project) -> None:
+    """Delete the rankings that are not served any more. One that a crash leaves goes with the next swap."""
+    current = Queue.objects.select_for_update(no_key=True).get(project=project).generation
+    QueueEntry.objects.filter(project=project, generation__lt=current).delete()

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.core.exceptions import TooManyFilesSent
+from django.core.exceptions import TooManyFilesSent, ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from labelling.models import ImportJob, Membership, Project
 from labelling.selectors import project_for, role_of
+from labelling.services.imports import import_retry
 from labelling.services.uploads import UploadRefused, upload_create, upload_limit
 from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
@@ -68,6 +69,15 @@ class ImportView(LoginRequiredMixin, View):
         }
         template = "import_progress" if request.headers.get("HX-Request") else "import"
         return render(request, f"labelling/{template}.html", context)
+
+    def post(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+        """Try a failed import again."""
+        project = project_for(request.user, slug, Membership.Role.MANAGER)
+        try:
+            import_retry(job=get_object_or_404(ImportJob, project=project, pk=pk))
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+        return redirect("labelling:import", slug, pk)
 
 
 @csrf_protect

@@ -1,6 +1,7 @@
 """Imports into the real database and storage: what is counted, resumed, taken over, refused."""
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
@@ -29,6 +32,7 @@ from labelling.services.imports import (
     import_claim_next,
     import_claimable,
     import_create,
+    import_retry,
     import_run,
 )
 from labelling.services.items import item_bytes
@@ -42,11 +46,15 @@ def queued(project: Project, path: Path, kind: str = "folder") -> ImportJob:
 
 
 def imported(project: Project, path: Path, kind: str = "folder") -> ImportJob:
-    job = import_claim(pk=queued(project, path, kind).pk)
-    assert job is not None
-    import_run(job=job)
-    job.refresh_from_db()
-    return job
+    return ran(queued(project, path, kind))
+
+
+def ran(job: ImportJob) -> ImportJob:
+    claimed = import_claim(pk=job.pk)
+    assert claimed is not None
+    import_run(job=claimed)
+    claimed.refresh_from_db()
+    return claimed
 
 
 def counts(job: ImportJob) -> tuple[str, int, int, int, int]:
@@ -140,6 +148,30 @@ def test_a_storage_that_cannot_write_fails_the_job_with_a_sentence(tmp_path: Pat
     blocked.write_text("a file where the folder should be")
     job = imported(project, folder(tmp_path / "a", 2))
     assert (job.state, job.error) == ("failed", "Reading or storing a file failed: Not a directory.")
+
+
+@pytest.mark.django_db
+def test_a_failed_import_goes_on_where_it_stopped_when_tried_again(tmp_path: Path) -> None:
+    project = factories.project()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.png", factories.png(number))
+    upload = default_storage.save("uploads/some.zip", ContentFile(packed.getvalue()))
+    job = import_create(project=project, kind="zip", source=upload, name="some.zip", uploaded=True, user=None)
+    blocked = Path(default_storage.path(f"projects/{project.pk}"))
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("a file where the folder should be")
+    job = ran(job)
+    assert (job.state, job.retriable, default_storage.exists(upload)) == ("failed", True, True)
+
+    blocked.unlink()
+    import_retry(job=job)
+    job = ran(job)
+    assert counts(job) == ("done", 3, 3, 0, 0)
+    assert not default_storage.exists(upload)
+    with pytest.raises(ValidationError, match="cannot be tried again"):
+        import_retry(job=job)
 
 
 @pytest.mark.django_db

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -117,11 +119,14 @@ def test_the_order_of_pool_and_holdout_is_the_draw_of_the_leases_own_numbers() -
     assert {number: from_holdout(11, number, 0.4) for number in from_number} == from_number
 
 
-def test_a_swap_leaves_one_generation_and_the_entries_in_order() -> None:
+def test_a_swap_leaves_one_generation_and_the_entries_in_order(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
+) -> None:
     project = factories.project()
     items = [factories.item(project) for _ in range(4)]
-    rank(project, items)
-    rank(project, items[::-1])
+    for order in (items, items[::-1]):
+        with django_capture_on_commit_callbacks(execute=True):
+            rank(project, order)
     entries = QueueEntry.objects.filter(project=project).order_by("rank")
     assert [entry.item_id for entry in entries] == [item.pk for item in items[::-1]]
     project.queue.refresh_from_db()

@@ -1,8 +1,11 @@
+from uuid import uuid4
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from labelling.models import Consensus, Item, Label, Membership, Project, Question, Queue
+from labelling.models import Consensus, Item, Label, Membership, Project, Question, Queue, QueueEntry
+from labelling.services.annotations import annotation_record
 from labelling.services.projects import project_create, project_update, slug_for
 from tests import factories
 
@@ -147,3 +150,36 @@ def test_someone_without_a_project_is_told_what_to_do(client: Client) -> None:
     page = client.get("/").content.decode()
     assert "You are not a member of any project yet" in page
     assert "newcomer" in page
+
+
+def test_more_people_an_image_asks_answered_items_again_and_fewer_close_them() -> None:
+    project = factories.project()
+    question = Question.objects.get(project=project)
+    answered, fresh = factories.item(project), factories.item(project)
+
+    def answer(item: Item) -> None:
+        stale = Project.objects.get(pk=project.pk)
+        stale.overlap = 1  # as a request has it that began before the change
+        annotation_record(
+            project=stale,
+            annotator=factories.member(project),
+            uuid=uuid4(),
+            item=item,
+            question=question,
+            label=question.labels.all()[0],
+            seconds=None,
+        )
+
+    def still_open() -> list[int]:
+        return list(project.items.filter(open=True).order_by("id").values_list("id", flat=True))
+
+    answer(answered)
+    assert still_open() == [fresh.pk]
+    project_update(project=project, overlap=2)
+    assert still_open() == [answered.pk, fresh.pk]
+    answer(fresh)
+    assert still_open() == [answered.pk, fresh.pk]
+    QueueEntry.objects.create(project=project, generation=0, rank=0, item=fresh, score=1.0)
+    project_update(project=project, overlap=1)
+    assert still_open() == []
+    assert not QueueEntry.objects.filter(project=project).exists()

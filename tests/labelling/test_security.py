@@ -29,7 +29,7 @@ PAGES = {
     "labelling:label": {"get": "annotator"},
     "labelling:item-image": {"get": "annotator"},
     "labelling:imports": {"get": "manager", "post": "manager"},
-    "labelling:import": {"get": "manager"},
+    "labelling:import": {"get": "manager", "post": "manager"},
     "labelling:members": {"get": "manager", "post": "manager"},
     "labelling:project-settings": {"get": "manager", "post": "manager"},
     "labelling:api-next": {"post": "annotator"},
