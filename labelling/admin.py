@@ -68,6 +68,8 @@ class ProjectAdmin(ModelAdmin):
     list_display = ["name", "slug", "overlap", "holdout_share", "created_at"]
     search_fields = ["name", "slug"]
     inlines = [MembershipInline]
+    # The hold-out is drawn with these; the overlap is changed on the project's page, which asks items again.
+    readonly_fields = ["slug", "seed", "holdout_share", "overlap"]
 
     # A project is made on its own page: it needs a question, labels and a queue.
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -80,6 +82,14 @@ class QuestionAdmin(ModelAdmin):
     list_select_related = ["project"]
     search_fields = ["prompt", "key"]
     inlines = [LabelInline]
+    readonly_fields = ["project", "key"]
+
+    # A project has the question it was made with.
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 @admin.register(Label)
@@ -87,6 +97,10 @@ class LabelAdmin(ModelAdmin):
     list_display = ["name", "question", "position"]
     list_select_related = ["question"]
     search_fields = ["name"]
+
+    # What was answered with it would say something else under another question.
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["question"] if obj else []
 
 
 @admin.register(Membership)

@@ -45,6 +45,20 @@ def test_what_only_grows_can_be_looked_at_but_not_changed(superuser: Client) -> 
         assert superuser.get(f"/admin/labelling/{model._meta.model_name}/add/").status_code == 403
 
 
+def test_what_the_loop_stands_on_is_fixed(superuser: Client) -> None:
+    project = factories.project()
+    question = Question.objects.get(project=project)
+    label = question.labels.all()[0]
+    for address, fixed in {
+        f"/admin/labelling/project/{project.pk}/change/": ("slug", "seed", "holdout_share", "overlap"),
+        f"/admin/labelling/question/{question.pk}/change/": ("project", "key"),
+        f"/admin/labelling/label/{label.pk}/change/": ("question",),
+    }.items():
+        page = superuser.get(address).content.decode()
+        assert not [name for name in fixed if f'name="{name}"' in page]
+    assert superuser.get("/admin/labelling/question/add/").status_code == 403
+
+
 def test_the_admin_is_for_staff(client: Client) -> None:
     client.force_login(factories.member(factories.project(), "manager"))
     assert client.get("/admin/")["Location"].startswith("/admin/login/")

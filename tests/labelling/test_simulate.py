@@ -56,6 +56,17 @@ def test_it_errs_at_the_given_rate_and_stops_when_the_queue_is_dry(
 
 
 @pytest.mark.django_db
+def test_a_person_of_the_name_keeps_the_password(tmp_path: Path) -> None:
+    project, truth = demo(tmp_path, items=1)
+    person = factories.user("sim-2")
+    with pytest.raises(CommandError, match="'sim-2' who was not made by this command"):
+        call_command("simulate", project.slug, truth=truth, url="http://127.0.0.1:9")
+    before = person.password
+    person.refresh_from_db()
+    assert person.password == before
+
+
+@pytest.mark.django_db
 def test_bad_input_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no project 'nowhere'"):
         call_command("simulate", "nowhere")

@@ -20,6 +20,8 @@ from labelling.models import Membership, Project, User
 from labelling.services.projects import member_set
 
 PROGRESS_EVERY = 20
+# The host of the address that marks who is simulated; by RFC 2606 nobody can have a real one there.
+SIMULATED = "simulated.invalid"
 
 
 class Command(BaseCommand):
@@ -70,8 +72,9 @@ class Command(BaseCommand):
             for number in range(options["annotators"])
         ]
         try:
-            for number, player in enumerate(players, 1):
-                player.visitor.sign_in(*_annotator(project, f"sim-{number}"))
+            signing_in = [_annotator(project, f"sim-{number}") for number in range(1, len(players) + 1)]
+            for player, (name, password) in zip(players, signing_in, strict=True):
+                player.visitor.sign_in(name, password)
             _play(players, tally)
         except VisitFailed as error:
             raise CommandError(f"{error} ({tally.given} labels were given.)") from error
@@ -100,9 +103,14 @@ def _play(players: list[Player], tally: Tally) -> None:
 
 
 def _annotator(project: Project, name: str) -> tuple[str, str]:
-    """A user of that name with a new password, as an annotator of the project: name and password."""
-    password = secrets.token_urlsafe(24)
-    user = User.objects.filter(username=name).first() or User(username=name)
+    """A user of that name with a new password, as an annotator of the project: name and password.
+
+    Raises CommandError when a person has the name: nobody's password is changed.
+    """
+    password, mark = secrets.token_urlsafe(24), f"{name}@{SIMULATED}"
+    user = User.objects.filter(username=name).first() or User(username=name, email=mark)
+    if user.email != mark:
+        raise CommandError(f"There is a user '{name}' who was not made by this command: rename that user.")
     user.set_password(password)
     user.save()
     if not Membership.objects.filter(project=project, user=user).exists():
