@@ -26,14 +26,13 @@ class Credentials:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    credentials: Credentials | None
-    project: str | None
+def first_run(
+    demo_name: str, data: Path, say: Callable[[str], None], keep: Callable[[Credentials], None]
+) -> None:
+    """Make the demo project where it is missing, the first users where there are none. Safe to run again.
 
-
-def first_run(demo_name: str, data: Path, say: Callable[[str], None]) -> Prepared:
-    """Make the demo project where it is missing, the first users where there are none. Safe to run again."""
+    `keep` gets the new users' credentials before these users can be seen: none is ever without a password.
+    """
     chosen = demo.DEMOS.get(demo_name)
     folder = None
     if chosen and not ImportJob.objects.filter(project__slug=chosen.slug).exists():
@@ -66,8 +65,8 @@ def first_run(demo_name: str, data: Path, say: Callable[[str], None]) -> Prepare
                 user=admin,
             )
         key = key_create(project=project, name="first key", user=admin)[1] if new and project else None
-    credentials = Credentials(admin_password, annotator_password, key) if new else None
-    return Prepared(credentials, project.slug if project else None)
+        if new:
+            keep(Credentials(admin_password, annotator_password, key))
 
 
 def _password() -> str:

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,10 @@ from config.environment import BASE_DIR, FROM_RUNTIME, runtime_file
 from config.private_file import write_private
 from config.supervisor import Program, Supervisor
 
-SHARED = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUERN_SECRET_KEY", "QUERN_EMBEDDED")
+SHARED = (
+    *("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUERN_SECRET_KEY", "QUERN_EMBEDDED"),
+    *("QUERN_STORAGE", "QUERN_S3_ENDPOINT"),
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,9 @@ class _Launch:
         env.update(QUERN_DATA_DIR=str(self._data), PYTHONUNBUFFERED="1")
         # This machine only: plain HTTP, unless the person says otherwise.
         env.setdefault("QUERN_EMBEDDED", "true")
+        # Whoever names an address to listen on is to be reached at it.
+        allowed = [env.get("QUERN_ALLOWED_HOSTS", ""), *_names(self._options.host)]
+        env["QUERN_ALLOWED_HOSTS"] = ",".join(filter(None, allowed))
         if not env.get("QUERN_SECRET_KEY"):
             env["QUERN_SECRET_KEY"] = _secret_key(self._data / "secret_key")
         return env
@@ -187,14 +194,13 @@ class _Launch:
 
     def _prepare(self) -> bool:
         _say("up", "preparing the database and the static files")
+        # It stays until its passwords have been read: there is no other copy of them.
         report = self._data / "first-run.json"
-        report.unlink(missing_ok=True)
         manage = [sys.executable, str(BASE_DIR / "manage.py"), "first_run"]
         command = [*manage, "--demo", self._options.demo, "--report", str(report)]
         code = self._supervisor.run(Program("prepare", command, self._env), self._stop)
-        if report.exists():
-            self._credentials = json.loads(report.read_text())["credentials"]
-            report.unlink()
+        if code == 0 and report.exists():
+            self._credentials = json.loads(report.read_text())
         if code and not self._stop.is_set():
             raise preflight.CannotStart(
                 "Preparing the database failed; the lines of `prepare` above say why."
@@ -205,11 +211,16 @@ class _Launch:
         if not self._credentials or self._shown:
             return
         self._shown = True
-        _say("up", "Made for you just now, and shown only this once:")
-        _say("up", f"  admin      password {self._credentials['admin']}")
-        _say("up", f"  annotator  password {self._credentials['annotator']}")
+        lines = [
+            "Made for you just now, and shown only this once:",
+            f"  admin      password {self._credentials['admin']}",
+            f"  annotator  password {self._credentials['annotator']}",
+        ]
         if self._credentials["api_key"]:
-            _say("up", f"  API key    {self._credentials['api_key']}")
+            lines.append(f"  API key    {self._credentials['api_key']}")
+        read = [_say("up", line) for line in lines]
+        if all(read):
+            (self._data / "first-run.json").unlink(missing_ok=True)
 
 
 def _given() -> dict[str, str]:
@@ -224,14 +235,23 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
+def _every_address(host: str) -> bool:
+    return host in ("", str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
+
+
 def _reachable(host: str) -> str:
-    if host in (
-        "",
-        str(ipaddress.IPv4Address(0)),
-        str(ipaddress.IPv6Address(0)),
-    ):  # every address
-        return "127.0.0.1"
-    return host
+    return "127.0.0.1" if _every_address(host) else host
+
+
+def _names(host: str) -> list[str]:
+    """What a browser may call the server that listens there, as Django writes it."""
+    if not _every_address(host):
+        return [f"[{host}]" if ":" in host else host]
+    internet = (socket.AF_INET, socket.AF_INET6)
+    cards = [one for card in psutil.net_if_addrs().values() for one in card if one.family in internet]
+    # Without the zone of a link-local address, which no browser sends.
+    addresses = [card.address.partition("%")[0] for card in cards]
+    return [socket.gethostname(), *(f"[{one}]" if ":" in one else one for one in addresses)]
 
 
 def _is_ready(host: str, port: int) -> bool:

@@ -19,8 +19,10 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "quern"}
-# The environment is read in these two files alone, by name.
-READ = set(
+# boto3 reads these by itself.
+STORE_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+# Everything else of the environment is read in these two files alone, by name.
+READ = STORE_KEYS | set(
     re.findall(
         r"""(?:environ(?:\.get)?[\[(]|env\.\w+\()\s*["'](\w+)["']""",
         (ROOT / "config/settings.py").read_text() + (ROOT / "config/environment.py").read_text(),

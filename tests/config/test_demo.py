@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config import demo
-from config.first_run import first_run
+from config.first_run import Credentials, first_run
 from labelling.models import ImportJob, Membership, Project, User
 from serving.models import ApiKey
 
@@ -38,30 +38,40 @@ def test_an_idx_file_is_read_in_its_own_shape(tmp_path: Path) -> None:
 
 @pytest.mark.django_db
 def test_the_first_run_makes_people_a_key_and_the_demo_only_once(tmp_path: Path) -> None:
-    made = first_run("digits", tmp_path, print)
-    assert made.credentials is not None
-    assert made.credentials.api_key is not None
+    kept: list[Credentials] = []
+    first_run("digits", tmp_path, print, kept.append)
+    (made,) = kept
+    assert made.api_key is not None
     project = Project.objects.get(slug="digits")
     admin, annotator = User.objects.get(username="admin"), User.objects.get(username="annotator")
     assert admin.is_superuser
-    assert admin.check_password(made.credentials.admin)
-    assert annotator.check_password(made.credentials.annotator)
+    assert admin.check_password(made.admin)
+    assert annotator.check_password(made.annotator)
     assert Membership.objects.get(project=project, user=annotator).role == Membership.Role.ANNOTATOR
     # The secret itself is nowhere in the database.
     key = ApiKey.objects.get(project=project)
-    assert made.credentials.api_key.rpartition("_")[2] not in f"{key.prefix} {key.secret_hash}"
+    assert made.api_key.rpartition("_")[2] not in f"{key.prefix} {key.secret_hash}"
     job = ImportJob.objects.get(project=project)
     assert (job.kind, job.state) == (ImportJob.Kind.FOLDER, ImportJob.State.QUEUED)
 
-    again = first_run("digits", tmp_path, print)
-    assert again.credentials is None
+    first_run("digits", tmp_path, print, kept.append)
+    assert kept == [made]
     assert (User.objects.count(), ImportJob.objects.count(), ApiKey.objects.count()) == (2, 1, 1)
 
 
 @pytest.mark.django_db
 def test_without_a_demo_there_are_people_and_no_project(tmp_path: Path) -> None:
-    made = first_run("none", tmp_path, print)
-    assert made.project is None
-    assert made.credentials is not None
-    assert made.credentials.api_key is None
+    kept: list[Credentials] = []
+    first_run("none", tmp_path, print, kept.append)
+    assert [one.api_key for one in kept] == [None]
     assert not Project.objects.exists()
+
+
+@pytest.mark.django_db
+def test_no_user_stays_whose_password_could_not_be_kept(tmp_path: Path) -> None:
+    def full(credentials: Credentials) -> None:
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        first_run("none", tmp_path, print, full)
+    assert not User.objects.exists()

@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from config.demo import DEMOS
-from config.first_run import first_run
+from config.first_run import Credentials, first_run
+from config.private_file import write_private
 from config.staticfiles import collect_if_changed
 
 
@@ -20,14 +21,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", choices=[*DEMOS, "none"], default="none")
-        parser.add_argument("--report", type=Path, required=True, help="where to write what was made (JSON)")
+        parser.add_argument("--report", type=Path, required=True, help="where to write new passwords (JSON)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         collect_if_changed()
-        made = first_run(options["demo"], settings.DATA_DIR, self.stdout.write)
-        # A file that only this user can read, not the output: that may be kept as a log.
         report: Path = options["report"]
-        report.touch(mode=0o600)
-        credentials = made.credentials.as_json() if made.credentials else None
-        report.write_text(json.dumps({"project": made.project, "credentials": credentials}))
+
+        def keep(credentials: Credentials) -> None:
+            # A file that only this user can read, not the output: that may be kept as a log.
+            write_private(report, json.dumps(credentials.as_json()))
+
+        first_run(options["demo"], settings.DATA_DIR, self.stdout.write, keep)
