@@ -58,7 +58,8 @@ def versions_page(project: Project, number: str | None) -> Page[ModelVersion]:
 
 
 def newest_version(project: Project) -> ModelVersion | None:
-    return ModelVersion.objects.filter(project=project).order_by("-number").first()
+    """Without its card, which is large."""
+    return ModelVersion.objects.filter(project=project).order_by("-number").defer("card").first()
 
 
 def curve(project: Project, after: int = 0) -> list[dict[str, Any]]:

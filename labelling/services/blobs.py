@@ -1,4 +1,4 @@
-"""Writing many small files under names that their content decides."""
+"""Writing files to the storage whole or not at all, even when killed."""
 
 import os
 import uuid
@@ -8,52 +8,49 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 
-def blob_put(*, path: str, data: bytes) -> None:
+def blob_put(*, path: str, data: bytes, durable: bool = False) -> None:
     """Keep `data` at a path that always means these bytes; nothing is done when they are there.
 
-    A folder on this machine is written directly: whole or not at all, even when killed, and at a fifth
-    of the storage's own cost. Elsewhere a file that was cut off has another size, and is written again.
+    A file that a crash of some storage cut off has another size, and is written again. `durable`: as in
+    `file_write`.
+    """
+    with suppress(FileNotFoundError):
+        if default_storage.size(path) == len(data):
+            return
+    file_write(path=path, data=data, durable=durable)
+
+
+def file_write(*, path: str, data: bytes, durable: bool) -> None:
+    """Write a storage file so that readers see the old content or the new one, never a part.
+
+    `durable`: it survives a power failure too, which costs a wait for the disk: not for the many files of an
+    import, which is done again.
     """
     try:
         local = default_storage.path(path)
     except NotImplementedError:
-        _put_remote(path, data)
-    else:
-        _put_local(local, data)
-
-
-def _put_local(path: str, data: bytes) -> None:
-    try:
-        if os.stat(path).st_size == len(data):
-            return
-    except FileNotFoundError:
-        pass
-    unfinished = f"{path}.{uuid.uuid4().hex}.part"
+        # An object store: it shows an object once it is complete.
+        default_storage.save(path, ContentFile(data))
+        return
+    unfinished = f"{local}.{uuid.uuid4().hex}.part"
     try:
         try:
-            _write(unfinished, data)
+            _write(unfinished, data, durable)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            _write(unfinished, data)
-        os.replace(unfinished, path)
-    except OSError:
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            _write(unfinished, data, durable)
+        os.replace(unfinished, local)
+    except BaseException:
         # The disk is full, most likely: leave nothing behind.
         with suppress(FileNotFoundError):
             os.unlink(unfinished)
         raise
 
 
-def _write(path: str, data: bytes) -> None:
+def _write(path: str, data: bytes, durable: bool) -> None:
     with open(path, "wb", buffering=0) as file:
         written = 0
         while written < len(data):
             written += file.write(data[written:])
-
-
-def _put_remote(path: str, data: bytes) -> None:
-    try:
-        if default_storage.size(path) == len(data):
-            return
-    except FileNotFoundError:
-        pass
-    default_storage.save(path, ContentFile(data))
+        if durable:
+            os.fsync(file.fileno())

@@ -6,12 +6,10 @@ Models that were loaded from it stay in the process: a request must not wait for
 import hashlib
 import json
 import os
-import tempfile
-from pathlib import Path
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from labelling.services.blobs import blob_put
 from learning.core.predictor import Embedder, Predictor
 from learning.models import ModelVersion
 from learning.services.cache import Cache
@@ -39,10 +37,7 @@ def artifact_name(*, digest: str, suffix: str) -> str:
 def artifact_put(*, data: bytes, suffix: str) -> str:
     """Store the bytes, whole or not at all, unless they are there already; return their digest."""
     digest = hashlib.sha256(data).hexdigest()
-    name = artifact_name(digest=digest, suffix=suffix)
-    # A file of another length is what a crash of some storage left behind.
-    if not default_storage.exists(name) or default_storage.size(name) != len(data):
-        file_write(name=name, data=data)
+    blob_put(path=artifact_name(digest=digest, suffix=suffix), data=data, durable=True)
     return digest
 
 
@@ -58,29 +53,6 @@ def artifact_get(*, digest: str, suffix: str) -> bytes:
     if found != digest:
         raise ArtifactDamaged(f"{name} is damaged: its SHA-256 is {found}. Restore the file from a backup.")
     return data
-
-
-def file_write(*, name: str, data: bytes) -> None:
-    """Write a storage file so that readers see the old content or the new one, never a part."""
-    try:
-        target = Path(default_storage.path(name))
-    except NotImplementedError:
-        # An object store: it shows an object once it is complete.
-        default_storage.save(name, ContentFile(data))
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files for their owner only; another user's web server may have to read this one.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def embedder_load(*, digest: str) -> Embedder:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from django.core.files.storage import default_storage
 from django.db import connection
 
+from labelling.services.blobs import file_write
 from learning.core.backbones import BACKBONES
-from learning.services.artifacts import artifact_put, canonical_json, file_write
+from learning.services.artifacts import artifact_put, canonical_json
 
 _known: dict[tuple[str, str], "BackboneArtifact"] = {}
 _exporting = threading.Lock()
@@ -62,7 +63,7 @@ def _export(name: str) -> BackboneArtifact:
     backbone = BACKBONES[name]
     digest = artifact_put(data=backbone.export(), suffix=".onnx")
     made = BackboneArtifact(name, digest, backbone.input_size, backbone.features)
-    file_write(name=_pointer(name), data=canonical_json(asdict(made)))
+    file_write(path=_pointer(name), data=canonical_json(asdict(made)), durable=True)
     return made
 
 

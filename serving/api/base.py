@@ -2,9 +2,9 @@
 
 import logging
 
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -48,4 +48,7 @@ class ProjectApiView(APIView):
         if isinstance(exc, OperationalError | InterfaceError):
             logger.exception("The database did not answer")
             exc = ComeBack("The database does not answer at the moment. Try again in a second.")
+        elif isinstance(exc, IntegrityError) and not ApiKey.objects.filter(pk=self.key.pk).exists():
+            # It is believed for a moment after it was deleted, alone or with its project.
+            exc = AuthenticationFailed("This API key is not known any more.")
         return super().handle_exception(exc)

@@ -68,3 +68,11 @@ def test_a_revocation_takes_effect_within_a_second(service: Service) -> None:
     first = ApiKey.objects.get().revoked_at
     assert key_revoke(key=service.key).revoked_at == first
     assert "was revoked" in status_with(service, authorization=authorization)[1]
+
+
+def test_a_key_deleted_a_moment_ago_is_refused_in_words(service: Service) -> None:
+    authorization = f"Bearer {service.plain}"
+    assert status_with(service, authorization=authorization)[0] == 200
+    ApiKey.objects.all().delete()
+    status, detail, _ = status_with(service, authorization=authorization)
+    assert (status, detail) == (401, "This API key is not known any more.")

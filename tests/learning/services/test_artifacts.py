@@ -1,13 +1,13 @@
 import pytest
 from django.core.files.storage import default_storage
 
+from labelling.services.blobs import file_write
 from learning.services.artifacts import (
     ArtifactDamaged,
     artifact_get,
     artifact_name,
     artifact_put,
     canonical_json,
-    file_write,
 )
 
 
@@ -23,7 +23,7 @@ def test_bytes_are_found_under_their_digest_and_written_once() -> None:
 def test_damaged_bytes_are_refused_by_name() -> None:
     digest = artifact_put(data=b"whole", suffix=".bin")
     name = artifact_name(digest=digest, suffix=".bin")
-    file_write(name=name, data=b"other")
+    file_write(path=name, data=b"other", durable=False)
 
     with pytest.raises(ArtifactDamaged, match=name):
         artifact_get(digest=digest, suffix=".bin")
@@ -31,7 +31,7 @@ def test_damaged_bytes_are_refused_by_name() -> None:
 
 def test_what_a_crash_cut_off_is_written_again() -> None:
     digest = artifact_put(data=b"a long story", suffix=".bin")
-    file_write(name=artifact_name(digest=digest, suffix=".bin"), data=b"a long")
+    file_write(path=artifact_name(digest=digest, suffix=".bin"), data=b"a long", durable=False)
 
     artifact_put(data=b"a long story", suffix=".bin")
 
@@ -39,7 +39,7 @@ def test_what_a_crash_cut_off_is_written_again() -> None:
     # Other tests' artifacts may share the folder; an unfinished file must not be left in it.
     files = default_storage.listdir(f"artifacts/{digest[:2]}")[1]
     assert f"{digest}.bin" in files
-    assert not [name for name in files if name.startswith(".part")]
+    assert not [name for name in files if name.endswith(".part")]
 
 
 def test_equal_values_have_one_spelling() -> None:
