@@ -10,7 +10,7 @@ from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 
 from labelling.services.workers import worker_beat
-from learning.core.lazy import load_all
+from learning.core.lazy import load_often_used
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Running as root is a choice that `up` and containers support; tasks carry JSON, never pickle.
@@ -33,7 +33,7 @@ def _start_heartbeat(sender: _Worker, **kwargs: Any) -> None:
     """From a thread of its own: a worker that trains for a minute is alive all the same."""
     name = sender.hostname.partition("@")[0]
     if name == "learning":
-        threading.Thread(target=load_all, name="loading libraries", daemon=True).start()
+        threading.Thread(target=load_often_used, name="loading libraries", daemon=True).start()
     threading.Thread(target=_keep_saying, args=(name,), name="heartbeat", daemon=True).start()
 
 

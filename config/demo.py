@@ -14,7 +14,7 @@ from PIL import Image
 
 from learning.core.lazy import lazy
 
-datasets = lazy("sklearn.datasets")
+datasets = lazy("sklearn.datasets", often=False)
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 FASHION_LABELS = (

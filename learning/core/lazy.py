@@ -11,16 +11,20 @@ class _Lazy(ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
-_known: list[str] = []
+_often: list[str] = []
 
 
-def lazy(name: str) -> ModuleType:
-    """The module of that name, imported when something of it is first asked for."""
-    _known.append(name)
+def lazy(name: str, *, often: bool = True) -> ModuleType:
+    """The module of that name, imported when something of it is first asked for.
+
+    `often`: a worker that learns is sure to need it.
+    """
+    if often:
+        _often.append(name)
     return _Lazy(name)
 
 
-def load_all() -> None:
+def load_often_used() -> None:
     """Load them now: in a worker that learns, nobody should wait for them at the first labels."""
-    for name in _known:
+    for name in _often:
         importlib.import_module(name)

@@ -16,7 +16,7 @@ from learning.core.lazy import lazy
 if TYPE_CHECKING:
     import torch
 else:
-    torch = lazy("torch")
+    torch = lazy("torch", often=False)
 
 Build = Callable[[], "torch.nn.Module"]
 

@@ -6,7 +6,7 @@ from learning.core.lazy import lazy
 if TYPE_CHECKING:
     import torch
 
-network = lazy("learning.core.networks.efficientnet_lite0")
+network = lazy("learning.core.networks.efficientnet_lite0", often=False)
 
 
 @backbone("efficientnet-lite0", title="EfficientNet-Lite0 (ImageNet)", input_size=96, features=1280 + 448)
