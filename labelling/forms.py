@@ -74,7 +74,8 @@ class ProjectForm(forms.Form):
     labels = forms.CharField(
         max_length=150_000,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="The possible answers, one a line. The first nine are on the keys 1 to 9, the tenth on 0.",
+        help_text="The possible answers, one a line. The first nine are on the keys 1 to 9, the tenth on 0; "
+        "labels that are digits, on their own keys.",
         error_messages={"required": "Write at least two labels, one a line."},
     )
     overlap = people_an_image()

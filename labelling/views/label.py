@@ -36,15 +36,23 @@ class LabelView(LoginRequiredMixin, View):
 
 
 def _question(question: Question) -> dict[str, Any]:
+    labels = list(question.labels.all())
+    keys = _keys([label.name for label in labels])
     return {
         "id": question.pk,
         "key": question.key,
         "prompt": question.prompt,
         "labels": [
-            {"id": label.pk, "name": label.name, "key": _KEYS[i] if i < len(_KEYS) else ""}
-            for i, label in enumerate(question.labels.all())
+            {"id": label.pk, "name": label.name, "key": key} for label, key in zip(labels, keys, strict=True)
         ],
     }
+
+
+def _keys(names: list[str]) -> list[str]:
+    """The key of each label: its place, but its name where every name is a digit: 3 means "3", not "2"."""
+    if set(names) <= set(_KEYS):
+        return names
+    return [*_KEYS[: len(names)], *[""] * (len(names) - len(_KEYS))]
 
 
 def _page(project: Project, user: User, questions: list[Question]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def label_current(page: Page, truth: dict[str, str]) -> str:
     url = image.get_attribute("src")
     assert url
     name = truth[hashlib.sha256(page.request.get(urljoin(page.url, url)).body()).hexdigest()]
-    page.keyboard.press("0" if name == "9" else str(int(name) + 1))
+    page.keyboard.press(name)
     expect(image).not_to_have_attribute("src", url)
     return url
 

@@ -67,6 +67,19 @@ def saved(page: Page, number: int) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_digit_is_on_its_own_key(live_server: LiveServer, page: Page) -> None:
+    project = factories.project(labels=("0", "1", "7"), holdout_queue_share=0.0)
+    shown = [factories.item(project) for _ in range(2)]
+    open_page(page, live_server, project, factories.member(project))
+    first = current(page)
+    page.keyboard.press("2")  # nothing has it
+    page.keyboard.press("7")
+    saved(page, 1)
+    assert first in [item.pk for item in shown]
+    assert said(project) == {first: "7"}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_labels_skips_and_undoes_by_keyboard(live_server: LiveServer, page: Page) -> None:
     project = factories.project(holdout_queue_share=0.0)
     for _ in range(8):

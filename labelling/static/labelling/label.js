@@ -151,8 +151,7 @@ function byKey(event) {
   // A key held down would answer images nobody has looked at.
   const pressed = event.repeat ? "" : event.key;
   if (/^[0-9]$/.test(pressed)) {
-    const buttons = fieldset()?.querySelectorAll(".choice") ?? [];
-    const chosen = buttons[pressed === "0" ? 9 : Number(pressed) - 1];
+    const chosen = fieldset()?.querySelector(`.choice[data-key="${pressed}"]`);
     if (chosen) answer(labels.get(Number(chosen.dataset.label)));
   } else if (pressed === "Enter" && !event.target.closest("button, a, summary")) {
     if (suggested()) answer(suggested());
