@@ -98,11 +98,13 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 # Celery. Work is claimed in the database by conditional update, so a lost message costs one tick and no more.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL.replace("unix://", "redis+socket://", 1))
 CELERY_TASK_IGNORE_RESULT = True
-# Messages wait in the broker, where one of higher priority overtakes them, not in a busy worker.
+# Messages wait in the broker, where any free worker finds them, not in a busy one.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_TRANSPORT_OPTIONS = {"queue_order_strategy": "priority"}
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"learning.tasks.*": {"queue": "learning"}, "learning.tasks.tick": {"queue": "default"}}
+CELERY_TASK_ROUTES = {
+    "learning.tasks.embed": {"queue": "embedding"},
+    "learning.tasks.train": {"queue": "learning"},
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"

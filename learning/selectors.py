@@ -153,16 +153,17 @@ def _error(learner: Learner, last: TrainingRun | None) -> str:
 
 
 def worker_words(seen: dict[str, float]) -> str:
-    """A sentence if the learning worker is silent, else "". `seen`: seconds since each was heard of."""
-    silent = seen.get("learning")
-    if silent is None:
-        return (
-            "No learning worker has been heard from yet. Labels are safe; training starts when one is there "
-            "(manage.py up starts it)."
-        )
-    if silent <= SILENCE_SECONDS:
-        return ""
-    return (
-        f"The learning worker has not been heard from for {silent:.0f} s. Labels are safe; training goes on "
-        "when it is back (manage.py up restarts it)."
-    )
+    """A sentence if a worker that learning needs is silent, else ""; `seen` has the seconds of silence."""
+    for name, work in (("learning", "training"), ("embedding", "embedding new images")):
+        silent = seen.get(name)
+        if silent is None:
+            return (
+                f"No {name} worker has been heard from yet. Labels are safe; {work} starts when one is there "
+                "(manage.py up starts it)."
+            )
+        if silent > SILENCE_SECONDS:
+            return (
+                f"The {name} worker has not been heard from for {silent:.0f} s. Labels are safe; {work} goes "
+                "on when it is back (manage.py up restarts it)."
+            )
+    return ""

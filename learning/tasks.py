@@ -9,9 +9,6 @@ from learning.services.runs import RESEND, runs_create_due, runs_take_over, runs
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
 
-# Redis's priorities: people wait for a training run, nobody for the rest of a large import's embeddings.
-FIRST, LAST = 0, 9
-
 
 @shared_task
 def tick() -> None:
@@ -19,7 +16,7 @@ def tick() -> None:
     learners_ensure()
     shards_plan()
     for shard_id in shards_to_send():
-        embed.apply_async((shard_id,), expires=RESEND.total_seconds(), priority=LAST)
+        embed.apply_async((shard_id,), expires=RESEND.total_seconds())
     runs_take_over()
     _send_runs()
 
@@ -39,4 +36,4 @@ def train(run_id: int) -> None:
 def _send_runs() -> None:
     runs_create_due()
     for run_id in runs_to_send():
-        train.apply_async((run_id,), expires=RESEND.total_seconds(), priority=FIRST)
+        train.apply_async((run_id,), expires=RESEND.total_seconds())

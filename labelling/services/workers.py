@@ -5,7 +5,7 @@ import time
 import redis
 from django.core.cache import cache
 
-NAMES = ("default", "learning", "beat")
+NAMES = ("default", "embedding", "learning", "beat")
 _DAY = 24 * 60 * 60
 
 

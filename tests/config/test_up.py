@@ -85,13 +85,16 @@ def test_it_refuses_a_database_of_another_user_and_touches_nothing(tmp_path: Pat
 def test_it_starts_everything_and_mends_what_dies(stack: Stack) -> None:
     stack.start()
     assert set(stack.credentials) == {"admin", "annotator"}
-    assert set(stack.pids) == {"postgres", "redis", "web", "worker-default", "worker-learning", "beat"}
+    assert set(stack.pids) == {
+        *("postgres", "redis", "web", "beat"),
+        *("worker-default", "worker-embedding", "worker-learning"),
+    }
     for private in ("secret_key", "runtime.json"):
         assert (stack.data / private).stat().st_mode & 0o777 == 0o600
     assert "Another `manage.py up` is running" in refused(stack)
     # Other commands find the parts by themselves.
-    seen = "from labelling.services.workers import workers_seen; print(sorted(workers_seen()))"
-    eventually(lambda: "['beat', 'default', 'learning']" in stack.manage("shell", "-c", seen).stdout)
+    seen = "from labelling.services.workers import workers_seen; print(*sorted(workers_seen()))"
+    eventually(lambda: "beat default embedding learning" in stack.manage("shell", "-c", seen).stdout)
 
     before = stack.pids
     web_worker = psutil.Process(before["web"]).children()[-1]
@@ -106,7 +109,7 @@ def test_it_starts_everything_and_mends_what_dies(stack: Stack) -> None:
     eventually(lambda: len(web_processes(stack)) == 2)
     # The workers find Redis again, whoever of them had to be restarted for it.
     stack.manage("shell", "-c", "from django.core.cache import cache; cache.clear()")
-    eventually(lambda: "['beat', 'default', 'learning']" in stack.manage("shell", "-c", seen).stdout)
+    eventually(lambda: "beat default embedding learning" in stack.manage("shell", "-c", seen).stdout)
     stack.stop(signal.SIGINT)
     assert not (stack.data / "runtime.json").exists()
     assert not (stack.data / "pids.json").exists()

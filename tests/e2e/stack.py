@@ -87,7 +87,7 @@ class Stack:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process of each child by name: postgres, redis, web, worker-default, worker-learning, beat."""
+        """The process of each child by name: postgres, redis, web, beat and the workers."""
         found: dict[str, int] = json.loads((self.data / "pids.json").read_text())
         return found
 

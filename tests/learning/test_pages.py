@@ -95,8 +95,10 @@ def test_a_silent_worker_is_told_in_words() -> None:
     cache.clear()
     assert "No learning worker has been heard from yet." in panel(project)
     worker_beat(name="learning")
+    assert "No embedding worker has been heard from yet." in panel(project)
+    worker_beat(name="embedding")
     assert "worker" not in panel(project)
-    assert worker_words({"learning": 34.2}) == (
+    assert worker_words({"learning": 34.2, "embedding": 1.0}) == (
         "The learning worker has not been heard from for 34 s. Labels are safe; training goes on when it is "
         "back (manage.py up restarts it)."
     )
