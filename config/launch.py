@@ -2,13 +2,11 @@
 
 import errno
 import http.client
-import ipaddress
 import json
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,7 @@ import psutil
 import psycopg
 import redis
 
-from config import demo, preflight, processes
+from config import addresses, demo, preflight, processes
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
 from config.environment import BASE_DIR, FROM_RUNTIME, runtime_file
 from config.private_file import write_private
@@ -98,7 +96,7 @@ class _Launch:
         # This machine only: plain HTTP, unless the person says otherwise.
         env.setdefault("QUERN_EMBEDDED", "true")
         # Whoever names an address to listen on is to be reached at it.
-        allowed = [env.get("QUERN_ALLOWED_HOSTS", ""), *_names(self._options.host)]
+        allowed = [env.get("QUERN_ALLOWED_HOSTS", ""), *addresses.names(self._options.host)]
         env["QUERN_ALLOWED_HOSTS"] = ",".join(filter(None, allowed))
         if not env.get("QUERN_SECRET_KEY"):
             env["QUERN_SECRET_KEY"] = _secret_key(self._data / "secret_key")
@@ -119,11 +117,9 @@ class _Launch:
         for name, command in processes.BACKGROUND.items():
             # If we die, nobody is left to wait for a worker that would first finish its work.
             self._supervisor.start(Program(name, command(), self._env, death_signal=signal.SIGKILL))
-        host = _reachable(host)
-        if not self._wait("The web server", lambda: _is_ready(host, port), 300):
+        if not self._wait("The web server", lambda: _is_ready(addresses.reachable(host), port), 300):
             return False
-        url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-        _say("up", f"Quern is ready at {url}  (Ctrl-C stops it)")
+        _say("up", f"Quern is ready at {addresses.url(host, port)}  (Ctrl-C stops it)")
         self._show_credentials()
         return True
 
@@ -233,25 +229,6 @@ def _why(error: Exception) -> str:
         said = (error.stderr or "").strip().splitlines()
         return f"initdb ended with exit code {error.returncode}" + (f" ({said[-1]})" if said else "")
     return str(error)
-
-
-def _every_address(host: str) -> bool:
-    return host in ("", str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
-
-
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if _every_address(host) else host
-
-
-def _names(host: str) -> list[str]:
-    """What a browser may call the server that listens there, as Django writes it."""
-    if not _every_address(host):
-        return [f"[{host}]" if ":" in host else host]
-    internet = (socket.AF_INET, socket.AF_INET6)
-    cards = [one for card in psutil.net_if_addrs().values() for one in card if one.family in internet]
-    # Without the zone of a link-local address, which no browser sends.
-    addresses = [card.address.partition("%")[0] for card in cards]
-    return [socket.gethostname(), *(f"[{one}]" if ":" in one else one for one in addresses)]
 
 
 def _is_ready(host: str, port: int) -> bool:
