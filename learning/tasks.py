@@ -3,11 +3,13 @@ late or never; it is valid only until the tick sends the next one."""
 
 from celery import shared_task
 
+from learning.models import TrainingRun
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
-from learning.services.runs import RESEND, runs_create_due, runs_take_over, runs_to_send
+from learning.services.runs import runs_create_due, runs_take_over
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
+from learning.services.work import RESEND, works_to_send
 
 
 @shared_task
@@ -35,5 +37,5 @@ def train(run_id: int) -> None:
 
 def _send_runs() -> None:
     runs_create_due()
-    for run_id in runs_to_send():
+    for run_id in works_to_send(TrainingRun):
         train.apply_async((run_id,), expires=RESEND.total_seconds())

@@ -1,5 +1,6 @@
 from learning.models.embedding import EmbeddingShard
 from learning.models.learner import Learner
 from learning.models.run import ModelVersion, Round, TrainingRun
+from learning.models.work import Work
 
-__all__ = ["EmbeddingShard", "Learner", "ModelVersion", "Round", "TrainingRun"]
+__all__ = ["EmbeddingShard", "Learner", "ModelVersion", "Round", "TrainingRun", "Work"]

@@ -4,33 +4,17 @@ from django.db import models
 
 from labelling.models import Project
 from learning.models.learner import Learner
+from learning.models.work import Work
 
 
-class TrainingRun(models.Model):
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-
+class TrainingRun(Work):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="training_runs")
     learner = models.ForeignKey(Learner, on_delete=models.CASCADE, related_name="runs")
-    state = models.CharField(max_length=7, choices=State.choices, default=State.QUEUED)
-    stage = models.CharField(
-        max_length=60, blank=True, default="", help_text="What it is doing now, in words."
-    )
-    attempt = models.PositiveSmallIntegerField(default=0)
     seed = models.PositiveIntegerField()
     through_annotation = models.BigIntegerField()
     snapshot = models.CharField(
         max_length=64, blank=True, default="", help_text="Digest of the labels it read."
     )
-    error = models.CharField(max_length=500, blank=True, default="")
-    created_at = models.DateTimeField(auto_now_add=True)
-    enqueued_at = models.DateTimeField(null=True, help_text="When a worker was last asked to do it.")
-    started_at = models.DateTimeField(null=True)
-    heartbeat_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
@@ -43,7 +27,7 @@ class TrainingRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"training run {self.pk} ({self.state})"
+        return f"training run {self.pk}"
 
 
 class ModelVersion(models.Model):

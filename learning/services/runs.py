@@ -1,17 +1,7 @@
-"""A training run's life: created when due, sent, claimed by one worker, taken over when its heart stops.
-
-Every step is one conditional update, so any number of ticks and workers may try it at once. `attempt` says
-who owns a running run: an owner that was taken over can neither report nor publish.
-"""
+"""Training runs: made when a learner has something new to learn, and ended. `work` has what lies between."""
 
 import hashlib
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 
-from django.db import DatabaseError, connection
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -19,18 +9,7 @@ from django.utils import timezone
 from labelling.models import Annotation, Consensus, Item
 from labelling.selectors import latest_annotation_id
 from learning.models import EmbeddingShard, Learner, ModelVersion, TrainingRun
-
-logger = logging.getLogger(__name__)
-
-HEARTBEAT_SECONDS = 2.0
-STALE = timedelta(seconds=10)
-# A message may get lost: it is valid this long, then another one is sent.
-RESEND = timedelta(seconds=5)
-ATTEMPTS = 3
-
-
-class RunLost(Exception):
-    """This worker no longer owns the run: it was taken over, or its project was deleted."""
+from learning.services.work import work_owned, works_take_over
 
 
 def run_seed(*, learner: Learner, number: int) -> int:
@@ -91,103 +70,13 @@ def _just_failed(learner: Learner) -> bool:
 
 
 def runs_take_over() -> None:
-    """Give the runs of workers that are gone to others, or up after the last attempt."""
-    now = timezone.now()
-    stale = TrainingRun.objects.filter(state=TrainingRun.State.RUNNING, heartbeat_at__lte=now - STALE)
-    stale.filter(attempt__lt=ATTEMPTS).update(
-        state=TrainingRun.State.QUEUED, stage="waiting to be taken over by another worker", enqueued_at=None
-    )
-    stale.filter(attempt__gte=ATTEMPTS).update(
-        state=TrainingRun.State.FAILED,
-        stage="",
-        finished_at=now,
-        error=f"The worker died in each of {ATTEMPTS} attempts; see its log. "
-        "Training is tried again with the next label.",
-    )
-
-
-def runs_to_send() -> list[int]:
-    """The runs a worker must be asked for now; each is given out once in RESEND, to one caller."""
-    now = timezone.now()
-    waiting = Q(enqueued_at__isnull=True) | Q(enqueued_at__lte=now - RESEND)
-    queued = TrainingRun.objects.filter(waiting, state=TrainingRun.State.QUEUED)
-    sent = []
-    for pk, enqueued_at in queued.values_list("pk", "enqueued_at"):
-        sent += [pk] * TrainingRun.objects.filter(
-            pk=pk, state=TrainingRun.State.QUEUED, enqueued_at=enqueued_at
-        ).update(enqueued_at=now)
-    return sent
-
-
-def run_claim(*, run_id: int) -> TrainingRun | None:
-    """The run, for the one worker that gets it; None if it is done, gone or another worker's."""
-    now = timezone.now()
-    claimed = TrainingRun.objects.filter(pk=run_id, state=TrainingRun.State.QUEUED).update(
-        state=TrainingRun.State.RUNNING,
-        attempt=F("attempt") + 1,
-        stage="reading the labels",
-        started_at=now,
-        heartbeat_at=now,
-    )
-    if not claimed:
-        return None
-    return TrainingRun.objects.select_related("learner__question", "project__queue").filter(pk=run_id).first()
-
-
-def run_owned(*, run: TrainingRun, **changes: object) -> None:
-    """Update a run that this worker owns, and say that it lives. Raises RunLost if it no longer owns it."""
-    mine = TrainingRun.objects.filter(pk=run.pk, attempt=run.attempt, state=TrainingRun.State.RUNNING)
-    if not mine.update(**{"heartbeat_at": timezone.now(), **changes}):
-        raise RunLost(f"Training run {run.pk}, attempt {run.attempt}, was taken over or deleted.")
-
-
-def run_fail(*, run: TrainingRun, error: str) -> None:
-    """End a run that this worker owns with a sentence for its people; the last good model keeps serving."""
-    run_owned(
-        run=run, state=TrainingRun.State.FAILED, stage="", error=error[:500], finished_at=timezone.now()
-    )
-
-
-def run_retry(*, run: TrainingRun) -> None:
-    """Give a run that this worker owns back, to be tried again in a few seconds."""
-    run_owned(
-        run=run,
-        state=TrainingRun.State.QUEUED,
-        stage="waiting to be tried again",
-        enqueued_at=timezone.now(),
-    )
-
-
-@contextmanager
-def run_heartbeat(*, run: TrainingRun) -> Iterator[None]:
-    """While the block runs, a thread says every two seconds that this worker lives."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(HEARTBEAT_SECONDS):
-            try:
-                run_owned(run=run)
-            except RunLost:
-                # The main thread learns of it when it next reports.
-                break
-            except DatabaseError as error:
-                logger.warning("The heartbeat of training run %s failed: %s", run.pk, error)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=beat, name=f"heartbeat of run {run.pk}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    works_take_over(TrainingRun, afterwards="Training is tried again with the next label.")
 
 
 def run_done(*, run: TrainingRun, through: int, snapshot: str) -> None:
-    """End a run that this worker owns; call it in the transaction that publishes, first. Raises RunLost."""
-    run_owned(
-        run=run,
+    """End a run that this worker owns; call it in the transaction that publishes, first. Raises WorkLost."""
+    work_owned(
+        run,
         state=TrainingRun.State.DONE,
         stage="",
         snapshot=snapshot,

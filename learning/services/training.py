@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -18,18 +18,10 @@ from learning.core.pool import Pool
 from learning.core.strategies import STRATEGIES, Selection, select
 from learning.models import Round, TrainingRun
 from learning.services.embeddings import embeddings_load
-from learning.services.runs import (
-    ATTEMPTS,
-    RunLost,
-    run_claim,
-    run_done,
-    run_fail,
-    run_heartbeat,
-    run_owned,
-    run_retry,
-)
+from learning.services.runs import run_done
 from learning.services.snapshots import Snapshot, rows_of, snapshot_take
 from learning.services.versions import VersionDraft, version_draft, version_publish
+from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
 
 logger = logging.getLogger(__name__)
 
@@ -49,22 +41,22 @@ def run_train(*, run_id: int) -> bool:
     Harmless to call for a run that is done, gone or another worker's. Slow work happens outside transactions;
     all that people see changes in one at the end, and only if this worker still owns the run.
     """
-    run = run_claim(run_id=run_id)
+    run = work_claim(TrainingRun, pk=run_id, stage="reading the labels")
     if run is None:
         return False
     try:
         # A head is so small that the threads of the linear algebra cost more than they bring: on a busy
         # machine one fit takes 0.3 s on one thread and up to 9 s on two that wait for each other.
-        with run_heartbeat(run=run), threadpool_limits(limits=1):
+        with work_heartbeat(run), threadpool_limits(limits=1):
             return _train(run)
-    except RunLost as lost:
+    except WorkLost as lost:
         logger.info("%s", lost)
     except Exception as error:
         if not Project.objects.filter(pk=run.project_id).exists():
             logger.info("Training run %s ends: its project was deleted.", run.pk)
             return False
         logger.exception("Training run %s failed.", run.pk)
-        _give_up(run, error)
+        work_give_up(run, error, words="Training stopped")
     return False
 
 
@@ -82,8 +74,8 @@ def _train(run: TrainingRun) -> bool:
         return False
 
     count = len(snapshot.pool.labels)
-    run_owned(
-        run=run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
+    work_owned(
+        run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
     )
     data = TrainingData(embeddings[snapshot.pool.rows], snapshot.pool.labels, len(snapshot.classes))
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
@@ -92,7 +84,7 @@ def _train(run: TrainingRun) -> bool:
         learner=learner, snapshot=snapshot, head=head, holdout_embeddings=embeddings[snapshot.holdout.rows]
     )
 
-    run_owned(run=run, stage="ranking the pool")
+    work_owned(run, stage="ranking the pool")
     ranking = _rank(run, snapshot, head, data, draft.temperature, ids, embeddings)
     _publish(run, draft, ranking, through, snapshot.digest, started)
     return True
@@ -145,7 +137,7 @@ def _rank(
 def _publish(
     run: TrainingRun, draft: VersionDraft, ranking: Ranking, through: int, snapshot: str, started: float
 ) -> None:
-    """Everything becomes visible at once, or, if the run was taken over, nothing. Raises RunLost then."""
+    """Everything becomes visible at once, or, if the run was taken over, nothing. Raises WorkLost then."""
     selection, project = ranking.selection, run.project
     with transaction.atomic():
         run_done(run=run, through=through, snapshot=snapshot)
@@ -177,14 +169,3 @@ def _publish(
             head=[{"item": entry.item_id, "score": entry.score} for entry in ranking.entries[:ROUND_HEAD]],
             seconds=time.monotonic() - started,
         )
-
-
-def _give_up(run: TrainingRun, error: Exception) -> None:
-    """A passing fault of the storage or the database costs an attempt, anything else the run."""
-    try:
-        if isinstance(error, OSError | DatabaseError) and run.attempt < ATTEMPTS:
-            run_retry(run=run)
-        else:
-            run_fail(run=run, error=f"Training stopped: {error or type(error).__name__}")
-    except RunLost as lost:
-        logger.info("%s", lost)

@@ -15,8 +15,9 @@ from labelling.services.annotations import annotation_record
 from learning.models import Learner, TrainingRun
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
-from learning.services.runs import runs_create_due, runs_to_send
+from learning.services.runs import runs_create_due
 from learning.services.shards import shards_plan, shards_to_send
+from learning.services.work import works_to_send
 from tests import factories
 
 DIGITS = tuple("0123456789")
@@ -71,7 +72,7 @@ def label_items(project: Project, truth: dict[int, str], count: int, split: str 
 def due_run() -> TrainingRun:
     """The one run the next tick makes and sends."""
     runs_create_due()
-    (run_id,) = runs_to_send()
+    (run_id,) = works_to_send(TrainingRun)
     return TrainingRun.objects.get(pk=run_id)
 
 

@@ -10,9 +10,9 @@ from labelling.services.workers import worker_beat
 from learning.models import EmbeddingShard, ModelVersion, TrainingRun
 from learning.selectors import worker_words
 from learning.services.learners import learner_update, learners_ensure
-from learning.services.runs import run_claim, run_fail
 from learning.services.shards import shards_plan
 from learning.services.training import run_train
+from learning.services.work import work_claim, work_fail
 from tests import factories
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
 
@@ -70,11 +70,11 @@ def test_the_panel_says_what_a_training_does_and_why_it_failed() -> None:
     assert "New labels have come; training is about to start." in panel(project)
     run = due_run()
     assert "A training has been waiting for a worker for 0 s." in panel(project)
-    claimed = run_claim(run_id=run.pk)
+    claimed = work_claim(TrainingRun, pk=run.pk, stage="")
     assert claimed is not None
     TrainingRun.objects.filter(pk=run.pk).update(stage="training on 20 labels")
     assert "Training on 20 labels, for 0 s now." in panel(project)
-    run_fail(run=claimed, error="The disk is full.")
+    work_fail(claimed, error="The disk is full.")
     assert "The disk is full." in panel(project)
 
 

@@ -8,9 +8,10 @@ from learning.models import Learner, TrainingRun
 from learning.selectors import activity, learner_of
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
-from learning.services.runs import runs_create_due, runs_take_over, runs_to_send
+from learning.services.runs import runs_create_due, runs_take_over
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
+from learning.services.work import works_to_send
 
 
 class Command(BaseCommand):
@@ -31,7 +32,7 @@ class Command(BaseCommand):
                 shard_embed(shard_id=shard_id)
         runs_take_over()
         runs_create_due()
-        for run_id in runs_to_send():
+        for run_id in works_to_send(TrainingRun):
             run_train(run_id=run_id)
         last = TrainingRun.objects.filter(project=project).first()
         if last is not None and last.state == TrainingRun.State.FAILED:

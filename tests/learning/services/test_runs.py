@@ -14,15 +14,12 @@ from learning.services import training
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
 from learning.services.runs import (
-    RunLost,
-    run_claim,
-    run_owned,
     runs_create_due,
     runs_take_over,
-    runs_to_send,
 )
 from learning.services.shards import shard_claim, shards_plan, shards_to_send
 from learning.services.training import run_train
+from learning.services.work import WorkLost, work_claim, work_owned, works_to_send
 from tests import factories
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
 
@@ -62,38 +59,38 @@ def grow_stale(run: TrainingRun) -> None:
 def test_a_run_whose_message_was_lost_is_sent_again_but_not_at_once() -> None:
     run = queued_run()
 
-    assert runs_to_send() == [run.pk]
-    assert runs_to_send() == []
+    assert works_to_send(TrainingRun) == [run.pk]
+    assert works_to_send(TrainingRun) == []
     TrainingRun.objects.update(enqueued_at=timezone.now() - timedelta(seconds=6))
-    assert runs_to_send() == [run.pk]
+    assert works_to_send(TrainingRun) == [run.pk]
 
 
 @pytest.mark.django_db
 def test_a_stale_run_is_taken_over_and_its_old_owner_can_no_longer_report() -> None:
     run = queued_run()
-    old = run_claim(run_id=run.pk)
+    old = work_claim(TrainingRun, pk=run.pk, stage="")
     assert old is not None
-    assert run_claim(run_id=run.pk) is None
+    assert work_claim(TrainingRun, pk=run.pk, stage="") is None
     runs_take_over()
-    assert runs_to_send() == []
+    assert works_to_send(TrainingRun) == []
 
     grow_stale(run)
     runs_take_over()
 
-    assert runs_to_send() == [run.pk]
-    new = run_claim(run_id=run.pk)
+    assert works_to_send(TrainingRun) == [run.pk]
+    new = work_claim(TrainingRun, pk=run.pk, stage="")
     assert new is not None
     assert (old.attempt, new.attempt) == (1, 2)
-    run_owned(run=new, stage="training")
-    with pytest.raises(RunLost):
-        run_owned(run=old, stage="training")
+    work_owned(new, stage="training")
+    with pytest.raises(WorkLost):
+        work_owned(old, stage="training")
 
 
 @pytest.mark.django_db
 def test_after_three_dead_workers_the_run_fails_with_a_sentence() -> None:
     run = queued_run()
     for _ in range(3):
-        assert run_claim(run_id=run.pk) is not None
+        assert work_claim(TrainingRun, pk=run.pk, stage="") is not None
         grow_stale(run)
         runs_take_over()
 
@@ -113,7 +110,7 @@ def test_an_owner_that_was_taken_over_publishes_nothing(monkeypatch: pytest.Monk
     def taken_over_first(*args: object) -> None:
         grow_stale(run)
         runs_take_over()
-        assert run_claim(run_id=run.pk) is not None
+        assert work_claim(TrainingRun, pk=run.pk, stage="") is not None
         publish(*args)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(training, "_publish", taken_over_first)
@@ -143,7 +140,7 @@ def test_a_failed_run_is_tried_again_with_newer_labels_only(monkeypatch: pytest.
     assert TrainingRun.objects.get(project=project).error == "Training stopped: division by zero"
 
     runs_create_due()
-    assert runs_to_send() == []
+    assert works_to_send(TrainingRun) == []
     label_items(project, truth, 1)
     assert run_train(run_id=due_run().pk)
 
@@ -186,7 +183,7 @@ def test_four_ticks_at_once_make_and_send_one_of_everything() -> None:
     label_items(project, truth, 20)
     in_threads(4, runs_create_due)
     run = TrainingRun.objects.get(project=project)
-    sent = in_threads(4, runs_to_send)
+    sent = in_threads(4, lambda: works_to_send(TrainingRun))
     assert sorted(map(str, sent)) == sorted([f"[{run.pk}]", "[]", "[]", "[]"])
     assert sorted(map(str, in_threads(4, lambda: run_train(run_id=run.pk)))) == ["False"] * 3 + ["True"]
     assert learner_of(project).trained_through > 0

@@ -1,0 +1,125 @@
+"""The life of a piece of work: sent, claimed by one worker, taken over when its heart stops.
+
+Every step is one conditional update, so any number of ticks and workers may try it at once. `attempt` says
+who owns running work: an owner that was taken over can neither report nor publish.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from django.db import DatabaseError, connection
+from django.db.models import F, Q
+from django.utils import timezone
+
+from learning.models import Work
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+STALE = timedelta(seconds=10)
+# A message may get lost: it is valid this long, then another one is sent.
+RESEND = timedelta(seconds=5)
+ATTEMPTS = 3
+
+W = TypeVar("W", bound=Work)
+
+
+class WorkLost(Exception):
+    """This worker no longer owns the work: it was taken over, ended by a person, or its project deleted."""
+
+
+def works_take_over(kind: type[Work], *, afterwards: str) -> None:
+    """Give the work of workers that are gone to others, or up after the last attempt.
+
+    `afterwards` tells people what happens then, in a sentence.
+    """
+    now = timezone.now()
+    stale = kind._default_manager.filter(state=Work.State.RUNNING, heartbeat_at__lte=now - STALE)
+    stale.filter(attempt__lt=ATTEMPTS).update(
+        state=Work.State.QUEUED, stage="waiting to be taken over by another worker", enqueued_at=None
+    )
+    stale.filter(attempt__gte=ATTEMPTS).update(
+        state=Work.State.FAILED,
+        stage="",
+        finished_at=now,
+        error=f"The worker died in each of {ATTEMPTS} attempts; see its log. {afterwards}",
+    )
+
+
+def works_to_send(kind: type[Work]) -> list[int]:
+    """What a worker must be asked for now; each is given out once in RESEND, to one caller."""
+    now = timezone.now()
+    waiting = Q(enqueued_at__isnull=True) | Q(enqueued_at__lte=now - RESEND)
+    every = kind._default_manager
+    sent = []
+    for pk, enqueued_at in every.filter(waiting, state=Work.State.QUEUED).values_list("pk", "enqueued_at"):
+        unsent = every.filter(pk=pk, state=Work.State.QUEUED, enqueued_at=enqueued_at)
+        sent += [pk] * unsent.update(enqueued_at=now)
+    return sent
+
+
+def work_claim(kind: type[W], *, pk: int, stage: str) -> W | None:
+    """The work, for the one worker that gets it; None if it is done, gone or another worker's."""
+    now = timezone.now()
+    claimed = kind._default_manager.filter(pk=pk, state=Work.State.QUEUED).update(
+        state=Work.State.RUNNING, attempt=F("attempt") + 1, stage=stage, started_at=now, heartbeat_at=now
+    )
+    return kind._default_manager.filter(pk=pk).first() if claimed else None
+
+
+def work_owned(work: Work, **changes: object) -> None:
+    """Update work that this worker owns, and say that it lives. Raises WorkLost if it no longer owns it."""
+    mine = type(work)._default_manager.filter(pk=work.pk, attempt=work.attempt, state=Work.State.RUNNING)
+    if not mine.update(**{"heartbeat_at": timezone.now(), **changes}):
+        raise WorkLost(f"{work}, attempt {work.attempt}, was taken over, ended or deleted.")
+
+
+def work_fail(work: Work, *, error: str) -> None:
+    """End work that this worker owns with a sentence for its people."""
+    work_owned(work, state=Work.State.FAILED, stage="", error=error[:500], finished_at=timezone.now())
+
+
+def work_retry(work: Work) -> None:
+    """Give work that this worker owns back, to be tried again in a few seconds."""
+    work_owned(work, state=Work.State.QUEUED, stage="waiting to be tried again", enqueued_at=timezone.now())
+
+
+def work_give_up(work: Work, error: Exception, *, words: str) -> None:
+    """A passing fault of the storage or the database costs an attempt, anything else the work."""
+    try:
+        if isinstance(error, OSError | DatabaseError) and work.attempt < ATTEMPTS:
+            work_retry(work)
+        else:
+            work_fail(work, error=f"{words}: {error or type(error).__name__}")
+    except WorkLost as lost:
+        logger.info("%s", lost)
+
+
+@contextmanager
+def work_heartbeat(work: Work) -> Iterator[None]:
+    """While the block runs, a thread says every two seconds that this worker lives."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            try:
+                work_owned(work)
+            except WorkLost:
+                # The main thread learns of it when it next reports.
+                break
+            except DatabaseError as error:
+                logger.warning("The heartbeat of %s failed: %s", work, error)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=beat, name=f"heartbeat of {work}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
