@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from learning.core import registry
 from learning.core.methods.head import Head
 
+T = TypeVar("T")
 NO_LABEL = -1
 FALLBACK = "transfer"
 LACKING = {"unlabelled": "items without a label", "soft": "soft labels from rules", "weight": "weights"}
@@ -93,6 +94,13 @@ def _refuse_broken(embeddings: NDArray[np.float32], name: str) -> None:
     if not np.isfinite(embeddings).all():
         broken = int((~np.isfinite(embeddings).all(axis=1)).sum())
         raise ValueError(f"{broken} {name} hold values that are not finite: embed these items again.")
+
+
+def declared(value: T | None) -> T:
+    """A field of the data that the method declared as needed."""
+    if value is None:
+        raise ValueError("A method used something of its data that it does not declare in `needs`.")
+    return value
 
 
 def positive(config: Mapping[str, Any], name: str, default: float) -> float:

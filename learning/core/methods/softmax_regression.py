@@ -28,11 +28,11 @@ def softmax_regression(
 ) -> Weights:
     """The W (K, D), b (K,) with the least  strength * sum_i w_i CE(soft_i, softmax(W z_i + b)) + |W|^2 / 2.
 
-    `z` (n, D) features; `soft` (n, K) labels, rows sum to 1; `weight` (n,) >= 0, one without it. The bias is
-    free. For hard labels this is scikit-learn's LogisticRegression(C=strength), measured up to twice as fast at
-    20 to 100 labels of 1,728 features. L-BFGS (Liu and Nocedal 1989) from 0 on one thread: the same input gives
-    the same bits. It stops after `steps`, or when no entry of the gradient, over the total weight, exceeds
-    `tolerance`: ten times as much leaves up to a point of accuracy behind.
+    `z` (n, D) features; `soft` (n, K) labels, rows sum to 1; `weight` (n,) >= 0, one without it. The bias
+    is free. For hard labels this is scikit-learn's LogisticRegression(C=strength), measured up to twice as
+    fast at 20 to 100 labels of 1,728 features. L-BFGS (Liu and Nocedal 1989) from 0 on one thread: the same
+    input gives the same bits. It stops after `steps`, or when no entry of the gradient, over the total
+    weight, exceeds `tolerance`: ten times as much leaves up to a point of accuracy behind.
 
     Raises ValueError for tables that do not fit or rows of `soft` that are not probabilities.
     """

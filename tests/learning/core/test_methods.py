@@ -221,3 +221,35 @@ def test_prototypes_are_scikit_learns_nearest_centroids() -> None:
     z /= np.linalg.norm(z, axis=1, keepdims=True)
     expected = NearestCentroid().fit(z, data.labels).predict(z)
     assert head.logits(data.embeddings).argmax(axis=1).tolist() == expected.tolist()
+
+
+def stretched() -> tuple[TrainingData, NDArray[np.float32], NDArray[np.int64]]:
+    """Three stretched classes, two labels each, and an open pool; then unseen items and their classes."""
+    rng = np.random.default_rng(0)
+    which = np.arange(600) % 3
+    centres = rng.normal(size=(3, 20))
+    along = rng.uniform(0, 1, (600, 1)) * rng.normal(size=(3, 20))[which]
+    z = (3 * centres[which] + 4 * along + 0.3 * rng.normal(size=(600, 20))).astype(np.float32)
+    return TrainingData(z[:6], which[:6].astype(np.int64), 3, unlabelled=z[6:300]), z[300:], which[300:]
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "self-training"])
+def test_an_open_pool_makes_more_of_two_labels_a_class(name: str) -> None:
+    data, unseen, truth = stretched()
+    alone = (fit("transfer", data).logits(unseen).argmax(axis=1) == truth).mean()
+    assert (fit(name, data).logits(unseen).argmax(axis=1) == truth).mean() >= alone
+
+
+def test_self_training_keeps_the_teacher_where_a_student_does_worse() -> None:
+    data = clusters(n=40, classes=2)
+    # A pool whose clusters have nothing to do with the labels: sure guesses about it mislead.
+    rng = np.random.default_rng(0)
+    misleading = replace(data, unlabelled=rng.normal(size=(300, 24)).astype(np.float32) * 5)
+    head = fit("self-training", misleading)
+    assert head.note.startswith(("The teacher alone", "A student"))
+    assert "held-back labels rightly" in head.note
+
+
+def test_self_training_does_not_judge_by_labels_it_has_once() -> None:
+    note = fit("self-training", with_everything(clusters(n=3))).note
+    assert note == "The teacher alone: no label has two examples to check a student by."
