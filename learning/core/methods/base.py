@@ -1,8 +1,8 @@
 """A training method turns labelled embeddings into a head."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,28 +10,97 @@ from numpy.typing import NDArray
 from learning.core import registry
 from learning.core.methods.head import Head
 
+T = TypeVar("T")
+NO_LABEL = -1
+FALLBACK = "transfer"
+LACKING = {"unlabelled": "items without a label", "soft": "soft labels from rules", "weight": "weights"}
+
 
 @dataclass(frozen=True)
 class TrainingData:
     """Raises ValueError, with one sentence, for data no method could learn from."""
 
     embeddings: NDArray[np.float32]  # (n, D)
-    labels: NDArray[np.int64]  # (n,), 0..classes-1
+    labels: NDArray[np.int64]  # (n,), 0..classes-1; NO_LABEL where only `soft` says something
     classes: int
+    unlabelled: NDArray[np.float32] | None = None  # (U, D), the open pool
+    soft: NDArray[np.float64] | None = None  # (n, K), probabilistic labels, rows sum to 1
+    weight: NDArray[np.float64] | None = None  # (n,), >= 0, how much each item counts
 
     def __post_init__(self) -> None:
+        n = len(self.embeddings)
         if self.embeddings.ndim != 2:
             raise ValueError(f"Embeddings must be a table (n, D), not of shape {self.embeddings.shape}.")
-        if self.labels.shape != (len(self.embeddings),):
-            raise ValueError(f"There are {len(self.embeddings)} embeddings but {self.labels.size} labels.")
-        if not np.isfinite(self.embeddings).all():
-            broken = int((~np.isfinite(self.embeddings).all(axis=1)).sum())
-            raise ValueError(f"{broken} embeddings hold values that are not finite: embed these items again.")
+        if self.labels.shape != (n,):
+            raise ValueError(f"There are {n} embeddings but {self.labels.size} labels.")
+        _refuse_broken(self.embeddings, "embeddings")
         found = np.unique(self.labels)
+        lowest = 0 if self.soft is None else NO_LABEL
+        if len(found) and (found[0] < lowest or found[-1] >= self.classes):
+            raise ValueError(
+                f"Labels must lie in {lowest}..{self.classes - 1}; found {found[0]}..{found[-1]}."
+            )
+        if self.soft is not None:
+            if self.soft.shape != (n, self.classes):
+                raise ValueError(f"Soft labels must be a table ({n}, {self.classes}), not {self.soft.shape}.")
+            if not (np.isfinite(self.soft).all() and (self.soft >= 0).all()) or not np.allclose(
+                self.soft.sum(axis=1), 1, atol=1e-5
+            ):
+                raise ValueError("Soft labels must be probabilities: each row at least 0 and with sum 1.")
+            found = np.union1d(found[found != NO_LABEL], self.soft[self.labels == NO_LABEL].argmax(axis=1))
         if len(found) < 2:
             raise ValueError(f"Training needs labels of at least two classes; there are {len(found)}.")
-        if found[0] < 0 or found[-1] >= self.classes:
-            raise ValueError(f"Labels must lie in 0..{self.classes - 1}; found {found[0]}..{found[-1]}.")
+        if self.weight is not None and (
+            self.weight.shape != (n,) or not np.isfinite(self.weight).all() or (self.weight < 0).any()
+        ):
+            raise ValueError(f"Weights must be {n} finite numbers of at least 0, one for each embedding.")
+        if self.unlabelled is not None:
+            if self.unlabelled.ndim != 2 or self.unlabelled.shape[1] != self.embeddings.shape[1]:
+                raise ValueError(
+                    f"Unlabelled embeddings must be a table (U, {self.embeddings.shape[1]}), "
+                    f"not of shape {self.unlabelled.shape}."
+                )
+            _refuse_broken(self.unlabelled, "unlabelled embeddings")
+
+    def has(self, field: str) -> bool:
+        value = getattr(self, field)
+        return value is not None and len(value) > 0
+
+    def rows(self, rows: NDArray[np.int64]) -> "TrainingData":
+        """The same pool, these rows of what is labelled."""
+        return replace(
+            self,
+            embeddings=self.embeddings[rows],
+            labels=self.labels[rows],
+            soft=None if self.soft is None else self.soft[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
+
+    def by_people(self) -> "TrainingData":
+        """Without the soft labels and the rows that have no other."""
+        if self.soft is None:
+            return self
+        kept = np.flatnonzero(self.labels != NO_LABEL)
+        return replace(
+            self,
+            embeddings=self.embeddings[kept],
+            labels=self.labels[kept],
+            soft=None,
+            weight=None if self.weight is None else self.weight[kept],
+        )
+
+
+def _refuse_broken(embeddings: NDArray[np.float32], name: str) -> None:
+    if not np.isfinite(embeddings).all():
+        broken = int((~np.isfinite(embeddings).all(axis=1)).sum())
+        raise ValueError(f"{broken} {name} hold values that are not finite: embed these items again.")
+
+
+def declared(value: T | None) -> T:
+    """A field of the data that the method declared as needed."""
+    if value is None:
+        raise ValueError("A method used something of its data that it does not declare in `needs`.")
+    return value
 
 
 def positive(config: Mapping[str, Any], name: str, default: float) -> float:
@@ -49,15 +118,36 @@ class Method:
     name: str
     title: str
     summary: str  # one sentence for the page that offers it: when it helps
+    needs: frozenset[str]  # fields of TrainingData that must be there
+    member: str  # the method that fits the members of its committee
     fit: Fit
 
 
 METHODS: dict[str, Method] = {}
 
 
-def method(name: str, *, title: str, summary: str) -> Callable[[Fit], Fit]:
+def method(
+    name: str, *, title: str, summary: str, needs: set[str] | None = None, member: str | None = None
+) -> Callable[[Fit], Fit]:
+    """Register a function as a method.
+
+    It may rely on what `needs` names being there; where it is not, FALLBACK fits and the head's note says so.
+    Only a method that needs `soft` sees rows without a person's label. `member`, itself if not given, is a
+    quicker method for committees, which fit several heads.
+    """
+    wanted = frozenset(needs or ())
+
     def register(fit: Fit) -> Fit:
-        registry.add(METHODS, Method(name, title, summary, fit), "method")
+        def checked(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
+            missing = sorted(field for field in wanted if not data.has(field))
+            if missing:
+                used = METHODS[FALLBACK]
+                lacking = " and ".join(LACKING[field] for field in missing)
+                note = f"{used.title} instead of {title}, which needs {lacking}; there are none."
+                return replace(used.fit(data, config, rng), note=note)
+            return fit(data if "soft" in wanted else data.by_people(), config, rng)
+
+        registry.add(METHODS, Method(name, title, summary, wanted, member or name, checked), "method")
         return fit
 
     return register
@@ -72,16 +162,17 @@ def fit_committee(
 ) -> list[Head]:
     """Query by bagging (Abe and Mamitsuka 1998): each member learns from a bootstrap sample.
 
-    The samples are drawn class by class, so that no member loses one.
+    The samples are drawn class by class, so that no member loses one. Only people's labels are sampled.
     """
-    chosen = name if isinstance(name, Method) else registry.find(METHODS, name, "method")
+    named = name if isinstance(name, Method) else registry.find(METHODS, name, "method")
+    chosen = registry.find(METHODS, named.member, "method")
+    people = data.by_people()
     heads = []
     for _ in range(members):
         rows = np.concatenate(
-            [rng.choice(found, len(found)) for found in map(np.flatnonzero, _by_class(data)) if len(found)]
+            [rng.choice(found, len(found)) for found in map(np.flatnonzero, _by_class(people)) if len(found)]
         )
-        sample = TrainingData(data.embeddings[rows], data.labels[rows], data.classes)
-        heads.append(chosen.fit(sample, config, rng))
+        heads.append(chosen.fit(people.rows(rows), config, rng))
     return heads
 
 

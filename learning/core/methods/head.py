@@ -21,6 +21,7 @@ class Head:
     weight: Float32  # (K, D)
     bias: Float32  # (K,)
     normalise: bool
+    note: str = ""  # one sentence for people: what was chosen or left out in fitting, and why
 
     def logits(self, embeddings: Float32) -> Float32:
         """(n, D) -> (n, K)"""

@@ -1,8 +1,11 @@
 """Every training method keeps the contract; the shipped ones agree with an independent way."""
 
+import copy
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from scipy.special import log_softmax
 from sklearn.neighbors import NearestCentroid
 
 from learning.core.export import head_safetensors
-from learning.core.methods import METHODS, Head, TrainingData, fit_committee, method, softmax
+from learning.core.methods import METHODS, NO_LABEL, Head, TrainingData, fit_committee, method, softmax
 
 EVERY = pytest.mark.parametrize("name", list(METHODS))
 
@@ -24,6 +27,15 @@ def clusters(n: int = 60, classes: int = 3, features: int = 24, seed: int = 0) -
     return TrainingData(
         (centres[labels] + rng.normal(size=(n, features))).astype(np.float32), labels, classes
     )
+
+
+def with_everything(data: TrainingData) -> TrainingData:
+    """The data with an open pool of the same clusters and the soft labels of careful rules."""
+    n = len(data.labels)
+    pool = np.repeat(data.embeddings, 3, axis=0)
+    pool = pool + np.random.default_rng(9).normal(size=pool.shape).astype(np.float32) * 0.3
+    soft = 0.9 * np.eye(data.classes)[data.labels] + 0.1 / data.classes
+    return replace(data, unlabelled=pool, soft=soft, weight=np.ones(n))
 
 
 def fit(name: str, data: TrainingData, seed: int = 0, **config: float) -> Head:
@@ -40,31 +52,34 @@ def test_the_methods_of_the_first_release_are_there() -> None:
 
 @EVERY
 def test_it_learns_separate_clusters(name: str) -> None:
-    data, unseen = clusters(), clusters(seed=0, n=300)
-    guess = fit(name, data).logits(unseen.embeddings).argmax(axis=1)
-    assert (guess == unseen.labels).mean() > 0.95
+    unseen = clusters(seed=0, n=300)
+    for data in (clusters(), with_everything(clusters())):
+        guess = fit(name, data).logits(unseen.embeddings).argmax(axis=1)
+        assert (guess == unseen.labels).mean() > 0.95
 
 
 @EVERY
 def test_the_same_seed_gives_the_same_bits_and_leaves_the_data_alone(name: str) -> None:
-    data = clusters()
-    before = data.embeddings.copy(), data.labels.copy()
+    data = with_everything(clusters())
+    before = copy.deepcopy(data)
     assert digest(fit(name, data)) == digest(fit(name, data))
-    np.testing.assert_array_equal(data.embeddings, before[0])
-    np.testing.assert_array_equal(data.labels, before[1])
+    for field, value in vars(before).items():
+        np.testing.assert_array_equal(getattr(data, field), value)
 
 
 @EVERY
 def test_another_process_gives_the_same_bits(name: str) -> None:
-    script = f"from tests.learning.core.test_methods import *; print(digest(fit({name!r}, clusters(n=300))))"
+    of = f"{name!r}, with_everything(clusters(n=300))"
+    script = f"from tests.learning.core.test_methods import *; print(digest(fit({of})))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == digest(fit(name, clusters(n=300)))
+    assert found.stdout.strip() == digest(fit(name, with_everything(clusters(n=300))))
 
 
 @EVERY
 def test_a_class_nobody_labelled_gets_a_tiny_probability(name: str) -> None:
     seen = clusters()
-    data = TrainingData(seen.embeddings, np.array([0, 2, 5])[seen.labels], classes=7)
+    data = with_everything(TrainingData(seen.embeddings, np.array([0, 2, 5])[seen.labels], classes=7))
+    data = replace(data, soft=np.eye(7)[data.labels])
     proba = softmax(fit(name, data).logits(data.embeddings))
     assert proba.shape == (60, 7)
     absent = proba[:, [1, 3, 4, 6]]
@@ -75,14 +90,43 @@ def test_a_class_nobody_labelled_gets_a_tiny_probability(name: str) -> None:
 
 @EVERY
 def test_one_label_for_each_of_two_classes_is_enough(name: str) -> None:
-    data = clusters(n=2, classes=2)
-    assert fit(name, data).logits(data.embeddings).argmax(axis=1).tolist() == [0, 1]
+    for data in (clusters(n=2, classes=2), with_everything(clusters(n=2, classes=2))):
+        assert fit(name, data).logits(data.embeddings).argmax(axis=1).tolist() == [0, 1]
 
 
 @EVERY
 def test_identical_embeddings_give_finite_weights(name: str) -> None:
     data = TrainingData(np.ones((4, 5), np.float32), np.array([0, 1, 0, 1]), 2)
-    assert np.isfinite(fit(name, data).logits(data.embeddings)).all()
+    for given in (data, with_everything(data), replace(data, unlabelled=data.embeddings[:1])):
+        assert np.isfinite(fit(name, given).logits(data.embeddings)).all()
+
+
+NEEDS = [(name, field) for name, entry in METHODS.items() for field in sorted(entry.needs)]
+
+
+@pytest.mark.parametrize(("name", "field"), NEEDS)
+def test_without_what_it_needs_transfer_learns_and_the_note_says_so(name: str, field: str) -> None:
+    lacking: TrainingData = replace(with_everything(clusters()), **dict[str, Any]({field: None}))
+    head = fit(name, lacking)
+    assert digest(head) == digest(fit("transfer", lacking))
+    assert head.note.startswith(f"Transfer instead of {METHODS[name].title}, which needs")
+
+
+@EVERY
+def test_rows_without_a_persons_label_are_for_methods_that_need_soft_labels(name: str) -> None:
+    data = with_everything(clusters())
+    some = replace(data, labels=np.where(np.arange(60) < 30, data.labels, NO_LABEL))
+    people = data.rows(np.arange(30))
+    same = digest(fit(name, some)) == digest(fit(name, people))
+    assert same == ("soft" not in METHODS[name].needs)
+
+
+def test_weights_decide_how_much_a_label_counts() -> None:
+    data = clusters()
+    kept = np.arange(60) < 45
+    weighted = fit("transfer", replace(data, weight=np.where(kept, 1.0, 1e-9)))
+    plain = fit("transfer", data)
+    assert np.abs(weighted.weight - plain.weight).max() > 1e-3
 
 
 @EVERY
@@ -117,6 +161,22 @@ def test_data_nobody_could_learn_from_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         TrainingData(embeddings, np.array(labels, dtype=np.int64), 3)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"unlabelled": np.zeros((3, 5), np.float32)}, r"Unlabelled embeddings must be a table \(U, 4\)"),
+        ({"unlabelled": np.full((3, 4), np.inf, np.float32)}, "3 unlabelled embeddings hold values"),
+        ({"soft": np.eye(2)}, r"Soft labels must be a table \(2, 3\)"),
+        ({"soft": np.ones((2, 3))}, "must be probabilities"),
+        ({"weight": np.array([1.0])}, "Weights must be 2 finite numbers"),
+        ({"weight": np.array([1.0, -1.0])}, "Weights must be 2 finite numbers"),
+    ],
+)
+def test_more_that_does_not_fit_is_refused(more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        TrainingData(PAIR, np.array([0, 1]), 3, **more)
 
 
 def test_a_setting_that_makes_no_sense_is_refused() -> None:
@@ -161,3 +221,35 @@ def test_prototypes_are_scikit_learns_nearest_centroids() -> None:
     z /= np.linalg.norm(z, axis=1, keepdims=True)
     expected = NearestCentroid().fit(z, data.labels).predict(z)
     assert head.logits(data.embeddings).argmax(axis=1).tolist() == expected.tolist()
+
+
+def stretched() -> tuple[TrainingData, NDArray[np.float32], NDArray[np.int64]]:
+    """Three stretched classes, two labels each, and an open pool; then unseen items and their classes."""
+    rng = np.random.default_rng(0)
+    which = np.arange(600) % 3
+    centres = rng.normal(size=(3, 20))
+    along = rng.uniform(0, 1, (600, 1)) * rng.normal(size=(3, 20))[which]
+    z = (3 * centres[which] + 4 * along + 0.3 * rng.normal(size=(600, 20))).astype(np.float32)
+    return TrainingData(z[:6], which[:6].astype(np.int64), 3, unlabelled=z[6:300]), z[300:], which[300:]
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "self-training"])
+def test_an_open_pool_makes_more_of_two_labels_a_class(name: str) -> None:
+    data, unseen, truth = stretched()
+    alone = (fit("transfer", data).logits(unseen).argmax(axis=1) == truth).mean()
+    assert (fit(name, data).logits(unseen).argmax(axis=1) == truth).mean() >= alone
+
+
+def test_self_training_keeps_the_teacher_where_a_student_does_worse() -> None:
+    data = clusters(n=40, classes=2)
+    # A pool whose clusters have nothing to do with the labels: sure guesses about it mislead.
+    rng = np.random.default_rng(0)
+    misleading = replace(data, unlabelled=rng.normal(size=(300, 24)).astype(np.float32) * 5)
+    head = fit("self-training", misleading)
+    assert head.note.startswith(("The teacher alone", "A student"))
+    assert "held-back labels rightly" in head.note
+
+
+def test_self_training_does_not_judge_by_labels_it_has_once() -> None:
+    note = fit("self-training", with_everything(clusters(n=3))).note
+    assert note == "The teacher alone: no label has two examples to check a student by."
