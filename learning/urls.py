@@ -1,5 +1,6 @@
 from django.urls import path
 
+from learning.api.learner import LearnerApiView
 from learning.views.learner import LearnerView
 from learning.views.models import ArtifactView, ModelsView, ModelView
 from learning.views.panel import CurveView, PanelView
@@ -9,6 +10,7 @@ urlpatterns = [
     path("projects/<slug:slug>/learning/panel/", PanelView.as_view(), name="panel"),
     path("projects/<slug:slug>/learning/curve.json", CurveView.as_view(), name="curve"),
     path("projects/<slug:slug>/learner/", LearnerView.as_view(), name="learner"),
+    path("api/v1/projects/<slug:slug>/learner", LearnerApiView.as_view(), name="api-learner"),
     path("projects/<slug:slug>/models/", ModelsView.as_view(), name="models"),
     path("projects/<slug:slug>/models/<int:number>/", ModelView.as_view(), name="model"),
     path(

@@ -7,6 +7,7 @@ from labelling.selectors.labels import (
     labelled,
     latest_annotation_id,
     open_pool_ids,
+    pool_ids,
     standing,
 )
 from labelling.selectors.page import annotation_known, held_items, questions_of, unanswered
@@ -19,6 +20,7 @@ __all__ = [
     "labelled",
     "latest_annotation_id",
     "open_pool_ids",
+    "pool_ids",
     "project_for",
     "projects_of",
     "questions_of",

@@ -55,6 +55,12 @@ def label_counts(project: Project) -> LabelCounts:
     )
 
 
+def pool_ids(project: Project) -> list[int]:
+    """Ids of all items of the pool, answered or not; ascending."""
+    rows = Item.objects.filter(project=project, split=Item.Split.POOL)
+    return list(rows.order_by("id").values_list("id", flat=True))
+
+
 def open_pool_ids(project: Project) -> list[int]:
     """Ids of the items that can be ranked: of the pool, still in need of answers; ascending."""
     rows = Item.objects.filter(project=project, split=Item.Split.POOL, open=True)

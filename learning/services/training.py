@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from labelling.models import Project
-from labelling.selectors import open_pool_ids
+from labelling.selectors import open_pool_ids, pool_ids
 from labelling.services.annotations import annotations_through
 from labelling.services.queue import RankedItem, queue_swap
 from learning.core.methods import METHODS, Head, TrainingData, fit_committee, softmax
@@ -77,17 +77,38 @@ def _train(run: TrainingRun) -> bool:
     work_owned(
         run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
     )
-    data = TrainingData(embeddings[snapshot.pool.rows], snapshot.pool.labels, len(snapshot.classes))
+    unlabelled = _unlabelled(run, snapshot, ids)
+    data = TrainingData(
+        embeddings[snapshot.pool.rows],
+        snapshot.pool.labels,
+        len(snapshot.classes),
+        unlabelled=embeddings[unlabelled] if len(unlabelled) else None,
+    )
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
     head = METHODS[learner.method].fit(data, {}, np.random.default_rng(learner.seed))
     draft = version_draft(
-        learner=learner, snapshot=snapshot, head=head, holdout_embeddings=embeddings[snapshot.holdout.rows]
+        learner=learner,
+        snapshot=snapshot,
+        head=head,
+        holdout_embeddings=embeddings[snapshot.holdout.rows],
+        unlabelled=ids[unlabelled],
     )
 
     work_owned(run, stage="ranking the pool")
     ranking = _rank(run, snapshot, head, data, draft.temperature, ids, embeddings)
     _publish(run, draft, ranking, through, snapshot.digest, started)
     return True
+
+
+def _unlabelled(run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows (U,) of the pool's items that the snapshot has no label of, for a method that learns from them.
+
+    The hold-out is not among them: not even its pictures are trained on.
+    """
+    if "unlabelled" not in METHODS[run.learner.method].needs:
+        return np.empty(0, np.int64)
+    rows = rows_of(np.array(pool_ids(run.project), np.int64), ids)
+    return np.setdiff1d(rows[rows >= 0], snapshot.pool.rows)
 
 
 def _rank(

@@ -28,9 +28,16 @@ class VersionDraft:
 
 
 def version_draft(
-    *, learner: Learner, snapshot: Snapshot, head: Head, holdout_embeddings: NDArray[np.float32]
+    *,
+    learner: Learner,
+    snapshot: Snapshot,
+    head: Head,
+    holdout_embeddings: NDArray[np.float32],
+    unlabelled: NDArray[np.int64],
 ) -> VersionDraft:
     """Measure the head on the hold-out's labels and store it with its card.
+
+    `unlabelled`: ids of the items that it learned from without a label.
 
     The card holds no time and no run number: the same labels, recipe and seed give the same digest.
     """
@@ -69,6 +76,8 @@ def version_draft(
         "labels": len(snapshot.pool.labels),
         "holdout_labels": len(snapshot.holdout.labels),
         "snapshot": artifact_put(data=snapshot.content, suffix=".json"),
+        "unlabelled": {"items": len(unlabelled), "digest": hashlib.sha256(unlabelled.tobytes()).hexdigest()},
+        "note": head.note,
         "metrics": metrics,
     }
     data = canonical_json(card)

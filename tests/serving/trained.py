@@ -51,7 +51,13 @@ def version(project: Project, *, seed: int = 0) -> ModelVersion:
     head = METHODS["transfer"].fit(
         TrainingData(embeddings[:half], labels[:half], len(classes)), {}, np.random.default_rng(seed)
     )
-    draft = version_draft(learner=learner, snapshot=snapshot, head=head, holdout_embeddings=embeddings[half:])
+    draft = version_draft(
+        learner=learner,
+        snapshot=snapshot,
+        head=head,
+        holdout_embeddings=embeddings[half:],
+        unlabelled=np.empty(0, np.int64),
+    )
     made = bare_version(project)
     ModelVersion.objects.filter(pk=made.pk).delete()
     return ModelVersion.objects.create(

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from labelling.models import Item, Project, Queue, QueueEntry
+from learning.core.methods import METHODS
 from learning.models import ModelVersion, Round, TrainingRun
 from learning.services.artifacts import artifact_get, predictor_load
 from learning.services.embeddings import embeddings_load
@@ -140,3 +141,23 @@ def test_a_project_deleted_in_the_middle_ends_its_run_quietly(monkeypatch: pytes
 
     assert not run_train(run_id=run.pk)
     assert not TrainingRun.objects.filter(pk=run.pk).exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_on_a_project_and_the_same_labels_give_the_same_bits(method: str) -> None:
+    project, truth = digits_project(150)
+    embed_all()
+    label_items(project, truth, 40)
+    label_items(project, truth, 20, Item.Split.HOLDOUT)
+    learner_update(learner=learner_of(project), method=method)
+    assert run_train(run_id=due_run().pk)
+    version = ModelVersion.objects.get(project=project)
+    assert version.method == method
+    assert version.metrics["accuracy"] > 0.6
+    unlabelled = Item.objects.filter(project=project, split=Item.Split.POOL).count() - 40
+    needs = "unlabelled" in METHODS[method].needs
+    assert version.card["unlabelled"]["items"] == (unlabelled if needs else 0)
+
+    learner_update(learner=learner_of(project))
+    assert run_train(run_id=due_run().pk)
+    assert ModelVersion.objects.filter(project=project).count() == 1

@@ -1,0 +1,41 @@
+import pytest
+from django.test import Client
+
+from learning.core.methods import METHODS
+from learning.core.strategies import STRATEGIES
+from learning.models import Learner
+from learning.services.learners import learners_ensure
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_manager_reads_the_recipe_with_all_choices_and_changes_it() -> None:
+    project = factories.project()
+    client = Client()
+    client.force_login(factories.member(project, "manager"))
+    address = f"/api/v1/projects/{project.slug}/learner"
+    assert client.get(address).status_code == 404  # no tick has made it yet
+    learners_ensure()
+
+    recipe = client.get(address).json()
+    assert {one["name"] for one in recipe["strategies"]} == set(STRATEGIES)
+    assert {one["name"] for one in recipe["methods"]} == set(METHODS)
+    assert recipe["strategy"] in STRATEGIES
+
+    for strategy in STRATEGIES:
+        changed = client.patch(address, {"strategy": strategy}, content_type="application/json")
+        assert (changed.status_code, changed.json()["strategy"]) == (200, strategy)
+    learner = Learner.objects.get(project=project)
+    assert learner.requested_at is not None
+
+    for wrong, sentence in {
+        "strategy": "There is no strategy 'guess'",
+        "method": "There is no method 'guess'",
+        "retrain_after": "A valid integer is required.",
+    }.items():
+        refused = client.patch(address, {wrong: "guess"}, content_type="application/json")
+        assert refused.status_code == 400
+        assert sentence in refused.json()["detail"]
+    learner.refresh_from_db()
+    assert learner.method in METHODS
