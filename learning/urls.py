@@ -2,7 +2,7 @@ from django.urls import path
 
 from learning.api.learner import LearnerApiView
 from learning.views.learner import LearnerView
-from learning.views.models import ArtifactView, ModelsView, ModelView
+from learning.views.models import ArtifactView, JudgedView, ModelsView, ModelView
 from learning.views.panel import CurveView, PanelView
 
 app_name = "learning"
@@ -13,6 +13,11 @@ urlpatterns = [
     path("api/v1/projects/<slug:slug>/learner", LearnerApiView.as_view(), name="api-learner"),
     path("projects/<slug:slug>/models/", ModelsView.as_view(), name="models"),
     path("projects/<slug:slug>/models/<int:number>/", ModelView.as_view(), name="model"),
+    path(
+        "projects/<slug:slug>/models/<int:number>/<int:truth>/<int:guess>/",
+        JudgedView.as_view(),
+        name="model-judged",
+    ),
     path(
         "projects/<slug:slug>/models/<int:number>/<str:kind>", ArtifactView.as_view(), name="model-artifact"
     ),

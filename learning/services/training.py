@@ -90,6 +90,7 @@ def _train(run: TrainingRun) -> bool:
         learner=learner,
         snapshot=snapshot,
         head=head,
+        holdout_items=ids[snapshot.holdout.rows],
         holdout_embeddings=embeddings[snapshot.holdout.rows],
         unlabelled=ids[unlabelled],
     )

@@ -1,17 +1,19 @@
 """Model versions: what training drafts, its artifacts and its card; published once, never changed."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelling.models import Item
 from learning.core.evaluation import evaluate
 from learning.core.export import head_onnx, head_safetensors
-from learning.core.methods import Head
+from learning.core.methods import Head, softmax
 from learning.models import Learner, ModelVersion, TrainingRun
-from learning.services.artifacts import artifact_put, canonical_json
+from learning.services.artifacts import artifact_get, artifact_put, canonical_json
 from learning.services.backbones import backbone_artifact
 from learning.services.snapshots import Snapshot
 
@@ -32,17 +34,21 @@ def version_draft(
     learner: Learner,
     snapshot: Snapshot,
     head: Head,
+    holdout_items: NDArray[np.int64],
     holdout_embeddings: NDArray[np.float32],
     unlabelled: NDArray[np.int64],
 ) -> VersionDraft:
     """Measure the head on the hold-out's labels and store it with its card.
 
-    `unlabelled`: ids of the items that it learned from without a label.
+    `holdout_items` (h,): ids of the items whose embeddings (h, D) and labels it is measured on. `unlabelled`:
+    ids of the items that it learned from without a label.
 
     The card holds no time and no run number: the same labels, recipe and seed give the same digest.
     """
-    evaluation = evaluate(head.logits(holdout_embeddings), snapshot.holdout.labels)
+    logits = head.logits(holdout_embeddings)
+    evaluation = evaluate(logits, snapshot.holdout.labels)
     temperature = evaluation.temperature
+    judged = _judged(holdout_items, snapshot.holdout.labels, softmax(logits / temperature))
     backbone = backbone_artifact(name=learner.backbone)
     names = [label.name for label in snapshot.classes]
     metrics = {
@@ -79,10 +85,38 @@ def version_draft(
         "unlabelled": {"items": len(unlabelled), "digest": hashlib.sha256(unlabelled.tobytes()).hexdigest()},
         "note": head.note,
         "metrics": metrics,
+        "judged": artifact_put(data=canonical_json(judged), suffix=".json"),
     }
     data = canonical_json(card)
     artifact_put(data=data, suffix=".json")
     return VersionDraft(card, hashlib.sha256(data).hexdigest(), temperature)
+
+
+def _judged(
+    items: NDArray[np.int64], labels: NDArray[np.int64], proba: NDArray[np.float64]
+) -> list[dict[str, float]]:
+    guesses = proba.argmax(axis=1)
+    sure = np.round(proba.max(axis=1), 4)
+    return [
+        {"item": item, "truth": truth, "guess": guess, "confidence": confidence}
+        for item, truth, guess, confidence in zip(
+            items.tolist(), labels.tolist(), guesses.tolist(), sure.tolist(), strict=True
+        )
+    ]
+
+
+def version_judged(*, version: ModelVersion, truth: int, guess: int) -> list[tuple[Item, float]]:
+    """The hold-out items of class `truth` that the version took for `guess`, the surest first, and how sure.
+
+    Positions in the version's classes. Empty for a version of before these were kept.
+    """
+    if "judged" not in version.card:
+        return []
+    judged = json.loads(artifact_get(digest=version.card["judged"], suffix=".json"))
+    found = [one for one in judged if (one["truth"], one["guess"]) == (truth, guess)]
+    items = Item.objects.filter(project=version.project_id).in_bulk([one["item"] for one in found])
+    surest = sorted(found, key=lambda one: -one["confidence"])
+    return [(items[one["item"]], one["confidence"]) for one in surest if one["item"] in items]
 
 
 def version_publish(*, run: TrainingRun, draft: VersionDraft) -> ModelVersion:

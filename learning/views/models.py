@@ -14,6 +14,7 @@ from learning.core.methods import METHODS
 from learning.models import ModelVersion
 from learning.selectors import versions_page
 from learning.services.artifacts import artifact_get
+from learning.services.versions import version_judged
 from learning.views.words import accuracy_of, percent
 
 # What may be downloaded: its name in the address, where the card names it, suffix, content type.
@@ -60,10 +61,35 @@ class ModelView(LoginRequiredMixin, View):
                 for row in metrics["reliability"]
             ],
             "ece": None if metrics["ece"] is None else percent(metrics["ece"]),
+            "may_open": role != Membership.Role.ANNOTATOR,
             "downloads": [] if role == Membership.Role.ANNOTATOR else list(ARTIFACTS),
             "rounds": version.rounds.all()[:5],
         }
         return render(request, "learning/model.html", context)
+
+
+class JudgedView(LoginRequiredMixin, View):
+    """The images of one cell of the confusion table. Not for annotators: it tells what is in the hold-out."""
+
+    def get(self, request: SignedInRequest, slug: str, number: int, truth: int, guess: int) -> HttpResponse:
+        project = project_for(request.user, slug, Membership.Role.REVIEWER)
+        version = _version(project, number)
+        names = [one["name"] for one in version.card["classes"]]
+        if not (truth < len(names) and guess < len(names)):
+            raise Http404(f"Version {number} knows the classes 0 to {len(names) - 1}.")
+        context = {
+            "project": project,
+            "role": role_of(request.user, project),
+            "tab": "models",
+            "version": version,
+            "truth": names[truth],
+            "guess": names[guess],
+            "judged": [
+                (item, percent(sure))
+                for item, sure in version_judged(version=version, truth=truth, guess=guess)
+            ],
+        }
+        return render(request, "learning/judged.html", context)
 
 
 class ArtifactView(LoginRequiredMixin, View):
@@ -89,12 +115,9 @@ def _class_row(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "share": share, "words": "" if share is None else f"{percent(share)}%"}
 
 
-def _confusion(metrics: dict[str, Any]) -> list[tuple[str, list[tuple[int, bool]]]]:
-    """Rows of (truth, [(count, it is right), ...]), as long as people can read them."""
+def _confusion(metrics: dict[str, Any]) -> list[tuple[int, str, list[tuple[int, int]]]]:
+    """Rows of (truth, its name, [(guess, count), ...]), as long as people can read them."""
     if len(metrics["per_class"]) > 30:
         return []
     names = [row["name"] for row in metrics["per_class"]]
-    return [
-        (names[truth], [(count, truth == guess) for guess, count in enumerate(row)])
-        for truth, row in enumerate(metrics["confusion"])
-    ]
+    return [(truth, names[truth], list(enumerate(row))) for truth, row in enumerate(metrics["confusion"])]

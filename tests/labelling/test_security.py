@@ -42,6 +42,7 @@ PAGES = {
     "learning:models": {"get": "annotator"},
     "learning:model": {"get": "annotator"},
     "learning:model-artifact": {"get": "reviewer"},
+    "learning:model-judged": {"get": "reviewer"},
     "serving:panel": {"get": "annotator"},
     "serving:deployment": {"get": "reviewer"},
     "serving:promote": {"post": "manager"},
@@ -109,6 +110,8 @@ def arguments(project: Project) -> dict[str, object]:
         "slug": project.slug,
         "pk": number,
         "kind": "card",
+        "truth": 0,
+        "guess": 0,
         "uuid": uuid.uuid4(),
         "prediction_id": uuid.uuid4(),
     }

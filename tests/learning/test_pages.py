@@ -1,11 +1,13 @@
 """The learning side's pages and fragments, by role and by state."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from labelling.models import Item, Membership, Project, User
+from labelling.models import Consensus, Item, Membership, Project, User
 from labelling.services.workers import worker_beat
 from learning.models import EmbeddingShard, ModelVersion, TrainingRun
 from learning.selectors import worker_words
@@ -179,6 +181,28 @@ def test_a_reviewer_reads_a_version_and_downloads_its_artifacts(trained: Project
     assert reviewer.get(f"{base}1/safetensors").status_code == 200
     assert reviewer.get(f"{base}1/pickle").status_code == 404
     assert reviewer.get(f"{base}7/").status_code == 404
+
+
+def test_a_cell_of_the_confusion_opens_exactly_its_images_but_not_for_annotators(trained: Project) -> None:
+    reviewer = signed_in(factories.member(trained, Membership.Role.REVIEWER))
+    version = ModelVersion.objects.get(project=trained)
+    base = f"/projects/{trained.slug}/models/1/"
+    page = reviewer.get(base).content.decode()
+    seen: list[int] = []
+    for truth, row in enumerate(version.metrics["confusion"]):
+        for guess, count in enumerate(row):
+            assert (f'href="{base}{truth}/{guess}/"' in page) == (count > 0)
+            if count:
+                cell = reviewer.get(f"{base}{truth}/{guess}/").content.decode()
+                shown = [int(pk) for pk in re.findall(rf"/projects/{trained.slug}/items/(\d+)/image", cell)]
+                assert len(shown) == count
+                labels = Consensus.objects.filter(item__in=shown).values_list("label__name", "item__split")
+                assert set(labels) == {(version.card["classes"][truth]["name"], "holdout")}
+                seen += shown
+    assert len(seen) == len(set(seen)) == version.holdout_labels
+    annotator = signed_in(factories.member(trained))
+    assert f"{base}0/0/" not in annotator.get(base).content.decode()
+    assert reviewer.get(f"{base}99/0/").status_code == 404
 
 
 def test_the_admin_shows_but_does_not_change(trained: Project) -> None:

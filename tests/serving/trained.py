@@ -55,6 +55,7 @@ def version(project: Project, *, seed: int = 0) -> ModelVersion:
         learner=learner,
         snapshot=snapshot,
         head=head,
+        holdout_items=np.arange(half, dtype=np.int64),
         holdout_embeddings=embeddings[half:],
         unlabelled=np.empty(0, np.int64),
     )
