@@ -104,10 +104,13 @@ def test_the_web_server_killed_in_the_middle_of_saving_loses_and_doubles_nothing
         over = threading.Event()
 
         def kill() -> None:
-            # Once it answers again and has saved a little: killing what only starts proves nothing.
-            while not over.wait(0.7):
-                if not stack.answers():
+            # Once it has saved something again: killing what only starts proves nothing.
+            saved = len(person.acknowledged)
+            while not over.wait(0.1):
+                if len(person.acknowledged) < saved + 4:
                     continue
+                saved = len(person.acknowledged)
+                time.sleep(0.02)  # into the middle of the next one
                 with contextlib.suppress(psutil.NoSuchProcess, KeyError):
                     for worker in psutil.Process(stack.pids["web"]).children():
                         worker.kill()
