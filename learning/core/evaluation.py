@@ -31,7 +31,7 @@ class Evaluation:
         return asdict(self)
 
 
-def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(correct: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """The score interval of a proportion (Wilson 1927): sensible at 0, at n and for small n."""
     z = float(ndtri((1 + level) / 2))
     p = correct / n

@@ -11,6 +11,7 @@ from learning.core.methods.head import Head, head_of_seen, unit
     "prototypes",
     title="Prototypes",
     summary="compares with the average of each label; works from one example a label.",
+    effort=0.2,
 )
 def prototypes(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
     """SimpleShot (Wang et al. 2019, CL2N): centre, scale to length 1, nearest class mean.

@@ -28,6 +28,7 @@ FOLDS = 3
     "for many items and few labels.",
     needs={"unlabelled"},
     member="transfer",
+    effort=30,
 )
 def self_training(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
     """Noisy student (Xie et al. 2020) in embedding space: a teacher labels the pool, its surest answers of

@@ -30,6 +30,7 @@ SHARE = 0.1
     summary="spreads the labels to similar items without one; helps with the first few labels a class.",
     needs={"unlabelled"},
     member="transfer",
+    effort=8,
 )
 def semi_supervised(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
     """Poisson learning (Calder et al. 2020) on a graph of neighbours, distilled to a linear head.

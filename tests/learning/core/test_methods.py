@@ -253,3 +253,16 @@ def test_self_training_keeps_the_teacher_where_a_student_does_worse() -> None:
 def test_self_training_does_not_judge_by_labels_it_has_once() -> None:
     note = fit("self-training", with_everything(clusters(n=3))).note
     assert note == "The teacher alone: no label has two examples to check a student by."
+
+
+def test_rules_teach_what_people_have_not_labelled_and_people_always_win() -> None:
+    data = clusters(n=90)
+    people = np.where(np.arange(90) < 45, data.labels, NO_LABEL)
+    lies = np.eye(3)[(data.labels + 1) % 3]
+    honest = np.where((people == NO_LABEL)[:, None], np.eye(3)[data.labels], lies)
+    taught = fit("weak-supervision", replace(data, labels=people, soft=honest))
+    told = fit("weak-supervision", replace(data, labels=people, soft=np.eye(3)[data.labels]))
+    assert digest(taught) == digest(told)
+    assert (taught.logits(data.embeddings).argmax(axis=1) == data.labels).mean() > 0.95
+    alone = fit("weak-supervision", replace(data, labels=np.full(90, NO_LABEL), soft=np.eye(3)[data.labels]))
+    assert (alone.logits(data.embeddings).argmax(axis=1) == data.labels).mean() > 0.95

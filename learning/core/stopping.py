@@ -1,0 +1,81 @@
+"""May people stop labelling? One answer, and the sentence that says why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.core.confidence_sequence import anytime_interval
+from learning.core.learning_curve import Gain
+
+KAPPA = 0.99
+KAPPA_DISTANCE = 20  # labels between the two models that are compared
+WORTH = 0.005  # accuracy that the next labels must add to be worth people's time
+
+
+class StopState(StrEnum):
+    UNKNOWN = "unknown"  # too little is measured
+    GO_ON = "go on"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class StopSignal:
+    state: StopState
+    sentence: str
+    low: float | None
+    high: float | None
+
+
+def agreement(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Cohen's kappa (1960) of two models' labels of the same items; 1 when both know a single label only."""
+    if len(first) == 0 or first.shape != second.shape:
+        raise ValueError(f"Two models must label the same items: {len(first)} and {len(second)} labels.")
+    same = float((first == second).mean())
+    classes = int(max(first.max(), second.max())) + 1
+    shares = [np.bincount(labels, minlength=classes) / len(labels) for labels in (first, second)]
+    by_chance = float(shares[0] @ shares[1])
+    return 1.0 if by_chance >= 1 else (same - by_chance) / (1 - by_chance)
+
+
+def stop_signal(
+    *,
+    correct: int,
+    n: int,
+    target: float,
+    kappa: float | None,
+    gain: Gain | None,
+    worth: float = WORTH,
+) -> StopSignal:
+    """Stop when three things hold: the anytime-valid lower bound of the accuracy, `correct` of `n` hold-out
+    answers, reaches the target; the model agrees with the one KAPPA_DISTANCE labels ago (kappa >= .99,
+    Bloodgood and Vijay-Shanker 2009); the next labels are expected to add less than they are worth.
+
+    Safe to ask after every label. `kappa` and `gain` are None until they can be measured.
+
+    Raises ValueError for a target that is not between 0 and 1.
+    """
+    if not 0 < target < 1:
+        raise ValueError(f"The accuracy to reach must lie between 0 and 1, not be {target}.")
+    if n == 0:
+        return StopSignal(
+            StopState.UNKNOWN, "Nothing is measured: label some hold-out items first.", None, None
+        )
+    low, high = anytime_interval(correct, n)
+    measured = f"{100 * correct / n:.1f}% ({100 * low:.1f}-{100 * high:.1f})"
+    if kappa is None or gain is None:
+        return StopSignal(
+            StopState.UNKNOWN, f"{measured}; too few models yet to say what more labels add", low, high
+        )
+    expected = f"{gain.more} more labels are expected to add {100 * gain.mean:.1f}"
+    open_ends = []
+    if low < target:
+        open_ends.append(f"{100 * target:g}% is not proven")
+    if kappa < KAPPA:
+        open_ends.append("the model's answers still change")
+    if gain.mean >= worth:
+        open_ends.append("more labels are worth it")
+    if not open_ends:
+        return StopSignal(StopState.STOP, f"{measured}; {expected}; you can stop", low, high)
+    return StopSignal(StopState.GO_ON, f"{measured}; {expected}; go on: {' and '.join(open_ends)}", low, high)

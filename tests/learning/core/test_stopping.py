@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score
+
+from learning.core.learning_curve import Gain
+from learning.core.stopping import StopState, agreement, stop_signal
+
+SMALL = Gain(100, 0.002, 0.0, 0.004)
+measured = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+def test_the_sentence_is_the_one_people_read() -> None:
+    found = stop_signal(correct=2943, n=3000, target=0.96, kappa=0.995, gain=SMALL)
+    assert found.state is StopState.STOP
+    assert found.sentence == "98.1% (97.0-98.9); 100 more labels are expected to add 0.2; you can stop"
+    on = stop_signal(correct=900, n=1000, target=0.9, kappa=0.9, gain=Gain(100, 0.02, 0.01, 0.03))
+    assert on.state is StopState.GO_ON
+    assert on.sentence.endswith(
+        "expected to add 2.0; go on: 90% is not proven and the model's answers still change and more labels "
+        "are worth it"
+    )
+
+
+@given(measured, st.floats(0.5, 0.99), st.floats(0, 1), st.floats(0, 0.1))
+def test_it_stops_only_when_all_three_hold(
+    counts: tuple[int, int], target: float, kappa: float, gain: float
+) -> None:
+    correct, n = counts
+    found = stop_signal(correct=correct, n=n, target=target, kappa=kappa, gain=Gain(100, gain, 0, gain))
+    assert found.low is not None
+    holds = found.low >= target and kappa >= 0.99 and gain < 0.005
+    assert (found.state is StopState.STOP) == holds
+    assert found.sentence.endswith("you can stop") == holds
+
+
+@given(measured, st.floats(0.5, 0.99), st.floats(0.99, 1))
+def test_one_more_right_answer_never_takes_a_stop_back(
+    counts: tuple[int, int], target: float, kappa: float
+) -> None:
+    correct, n = counts
+    if stop_signal(correct=correct, n=n, target=target, kappa=kappa, gain=SMALL).state is StopState.STOP:
+        after = stop_signal(correct=correct + 1, n=n + 1, target=target, kappa=kappa, gain=SMALL)
+        assert after.state is StopState.STOP
+
+
+def test_what_is_not_measured_is_unknown() -> None:
+    assert "Nothing is measured" in stop_signal(correct=0, n=0, target=0.9, kappa=1, gain=SMALL).sentence
+    early = stop_signal(correct=99, n=100, target=0.5, kappa=None, gain=None)
+    assert early.state is StopState.UNKNOWN
+    with pytest.raises(ValueError, match="must lie between 0 and 1, not be 97"):
+        stop_signal(correct=1, n=1, target=97, kappa=1, gain=SMALL)
+
+
+def test_agreement_is_scikit_learns_kappa() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 4, 200)
+    second = np.where(rng.random(200) < 0.8, first, rng.integers(0, 4, 200))
+    assert agreement(first, second) == pytest.approx(cohen_kappa_score(first, second))
+    assert agreement(np.zeros(5, np.int64), np.zeros(5, np.int64)) == 1
+    with pytest.raises(ValueError, match="same items"):
+        agreement(first, second[:3])
