@@ -1,5 +1,6 @@
 from django import forms
 
+from labelling.forms import PercentField
 from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 
@@ -28,6 +29,15 @@ class LearnerForm(forms.Form):
             "required": "Choose how to learn.",
             "invalid_choice": "There is no method '%(value)s'; choose one of the list.",
         },
+    )
+    target = PercentField(
+        label="Accuracy to reach (%)",
+        most=99.9,
+        error_messages={
+            "required": "Say which accuracy is to be reached: 95 is usual.",
+            "invalid": "Write the accuracy as a number of percent, such as 95.",
+        },
+        help_text="Once it is proven and more labels add little, the overview says that you can stop.",
     )
     retrain_after = forms.IntegerField(
         label="New labels before the next training",

@@ -21,6 +21,8 @@ from learning.models import Learner
 from learning.selectors import learner_of
 from learning.services.learners import learner_update
 
+CHANGED = ("enabled", "strategy", "method", "retrain_after", "target")
+
 
 class ChoiceSerializer(serializers.Serializer[dict[str, Any]]):
     name = serializers.CharField()
@@ -34,6 +36,8 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     strategy = serializers.CharField()
     method = serializers.CharField()
     retrain_after = serializers.IntegerField(min_value=1)
+    target = serializers.FloatField(min_value=0.5, max_value=0.999)
+    outlook = serializers.JSONField(read_only=True)
     backbone = serializers.CharField(read_only=True)
     strategies = ChoiceSerializer(many=True, read_only=True)
     methods = ChoiceSerializer(many=True, read_only=True)
@@ -47,7 +51,7 @@ class LearnerApiView(APIView):
 
     @extend_schema(request=LearnerSerializer(partial=True), responses=LearnerSerializer)
     def patch(self, request: Request, slug: str) -> Response:
-        """Change any of enabled, strategy, method and retrain_after; a new ranking follows."""
+        """Change any of enabled, strategy, method, retrain_after and target; a new ranking follows."""
         learner = _learner(request, slug)
         changes = checked(LearnerSerializer(data=request.data, partial=True))
         try:
@@ -66,7 +70,8 @@ def _learner(request: Request, slug: str) -> Learner:
 
 def _as_json(learner: Learner) -> dict[str, object]:
     return {
-        **{name: getattr(learner, name) for name in ("enabled", "strategy", "method", "retrain_after")},
+        **{name: getattr(learner, name) for name in CHANGED},
+        "outlook": learner.outlook,
         "backbone": learner.backbone,
         "strategies": _catalogue(STRATEGIES.values()),
         "methods": _catalogue(METHODS.values()),

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from learning.core.methods import Head
 
@@ -54,3 +54,15 @@ def head_onnx(head: Head, temperature: float, classes: int) -> bytes:
 
 def head_safetensors(head: Head) -> bytes:
     return save({name: np.ascontiguousarray(value) for name, value in head.tensors().items()})
+
+
+def head_read(data: bytes) -> Head:
+    """The head of `head_safetensors`."""
+    tensors = load(data)
+    return Head(
+        tensors["centre"],
+        tensors["scale"],
+        tensors["weight"],
+        tensors["bias"],
+        bool(tensors["normalise"][0]),
+    )

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
+
+from learning.core.lazy import lazy
+
+stats = lazy("scipy.stats")
 
 DRAWS = 2**13
 SLACK = 0.004  # how far, in accuracy, a real project's curve strays from any smooth one
@@ -62,7 +65,7 @@ def predicted_gain(points: list[CurvePoint], more: int = 100) -> Gain:
 
 def _draws(accuracy: float, spread: float) -> tuple[NDArray[np.float64], ...]:
     """Level, what is left to gain and steepness, (draws,) each."""
-    u = qmc.Sobol(3, scramble=False).random(DRAWS).T
+    u = stats.qmc.Sobol(3, scramble=False).random(DRAWS).T
     low, high = max(accuracy - 5 * spread, 0.0), min(accuracy + 5 * spread, 1.0)
     level = low + (high - low) * u[0]
     steep = np.exp(np.log(STEEPNESS[0]) + u[2] * np.log(STEEPNESS[1] / STEEPNESS[0]))

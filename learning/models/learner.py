@@ -22,9 +22,16 @@ class Learner(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(100_000)],
         help_text="How many items of the pool are ranked.",
     )
+    target = models.FloatField(
+        default=0.95,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text="The accuracy to reach: labelling may stop once it is proven.",
+    )
     seed = models.PositiveIntegerField(default=random_seed)
     # Training has seen the annotations up to this id; the tick compares it with the newest one.
     trained_through = models.BigIntegerField(default=0, editable=False)
+    # What the newest model and those before it say of further labels, as services.outlook writes it.
+    outlook = models.JSONField(default=dict, editable=False)
     # A strategy change asks for a new ranking although no label has come.
     requested_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

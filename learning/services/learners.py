@@ -24,11 +24,12 @@ def learner_update(
     strategy: str | None = None,
     method: str | None = None,
     retrain_after: int | None = None,
+    target: float | None = None,
     enabled: bool | None = None,
 ) -> Learner:
     """Change the recipe and ask for a new ranking, which follows although no label has come.
 
-    Raises ValidationError, with one sentence, for a name that is not registered or a number below 1.
+    Raises ValidationError, with one sentence, for a name that is not registered or a number that cannot be.
     """
     if strategy is not None and strategy not in STRATEGIES:
         raise ValidationError(f"There is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}.")
@@ -36,7 +37,15 @@ def learner_update(
         raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(METHODS)}.")
     if retrain_after is not None and retrain_after < 1:
         raise ValidationError(f"Retraining after {retrain_after} labels cannot be: give a number from 1 on.")
-    wanted = {"strategy": strategy, "method": method, "retrain_after": retrain_after, "enabled": enabled}
+    if target is not None and not 0.5 <= target <= 0.999:
+        raise ValidationError(f"An accuracy of {100 * target:g}% cannot be aimed at: give 50 to 99.9%.")
+    wanted = {
+        "strategy": strategy,
+        "method": method,
+        "retrain_after": retrain_after,
+        "target": target,
+        "enabled": enabled,
+    }
     # Only these columns: what training writes meanwhile must stand.
     Learner.objects.filter(pk=learner.pk).update(
         requested_at=timezone.now(), **{name: value for name, value in wanted.items() if value is not None}

@@ -16,8 +16,9 @@ from labelling.services.queue import RankedItem, queue_swap
 from learning.core.methods import METHODS, Head, TrainingData, fit_committee, softmax
 from learning.core.pool import Pool
 from learning.core.strategies import STRATEGIES, Selection, select
-from learning.models import Round, TrainingRun
+from learning.models import Learner, Round, TrainingRun
 from learning.services.embeddings import embeddings_load
+from learning.services.outlook import Outlook, outlook_of, probes_of
 from learning.services.runs import run_done
 from learning.services.snapshots import Snapshot, rows_of, snapshot_take
 from learning.services.versions import VersionDraft, version_draft, version_publish
@@ -97,7 +98,10 @@ def _train(run: TrainingRun) -> bool:
 
     work_owned(run, stage="ranking the pool")
     ranking = _rank(run, snapshot, head, data, draft.temperature, ids, embeddings)
-    _publish(run, draft, ranking, through, snapshot.digest, started)
+    labelled = np.concatenate([snapshot.pool.rows, snapshot.holdout.rows])
+    probes = embeddings[probes_of(len(ids), labelled)]
+    outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes)
+    _publish(run, draft, ranking, outlook, through, snapshot.digest, started)
     return True
 
 
@@ -157,7 +161,13 @@ def _rank(
 
 
 def _publish(
-    run: TrainingRun, draft: VersionDraft, ranking: Ranking, through: int, snapshot: str, started: float
+    run: TrainingRun,
+    draft: VersionDraft,
+    ranking: Ranking,
+    outlook: Outlook,
+    through: int,
+    snapshot: str,
+    started: float,
 ) -> None:
     """Everything becomes visible at once, or, if the run was taken over, nothing. Raises WorkLost then."""
     selection, project = ranking.selection, run.project
@@ -166,6 +176,7 @@ def _publish(
         # One publisher a project at a time; annotations, which only point at the project, are not held up.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         version = version_publish(run=run, draft=draft)
+        Learner.objects.filter(pk=run.learner_id).update(outlook=outlook)
         last = Round.objects.filter(project=project).order_by("-number").values_list("number", flat=True)
         number = (last.first() or 0) + 1
         queue_swap(

@@ -149,13 +149,20 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
     manager = signed_in(factories.member(trained, Membership.Role.MANAGER))
     address = f"/projects/{trained.slug}/learner/"
     assert "Margin" in manager.get(address).content.decode()
-    recipe = {"enabled": "on", "strategy": "entropy", "method": "transfer", "retrain_after": "5"}
+    recipe = {
+        "enabled": "on",
+        "strategy": "entropy",
+        "method": "transfer",
+        "retrain_after": "5",
+        "target": "97",
+    }
 
     answer = manager.post(address, recipe)
 
     assert answer.status_code == 302
     learner = learner_of(trained)
     assert (learner.strategy, learner.retrain_after, learner.enabled) == ("entropy", 5, True)
+    assert learner.target == 0.97
     assert due_run().learner == learner
     refused = manager.post(address, {**recipe, "strategy": "guess", "retrain_after": "0"})
     assert refused.status_code == 422

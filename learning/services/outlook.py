@@ -1,0 +1,85 @@
+"""What more labels would bring, told from the models so far: kept with the learner for its project's page."""
+
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.core.export import head_read
+from learning.core.learning_curve import CurvePoint, Gain, predicted_gain
+from learning.core.methods import Head
+from learning.core.stopping import KAPPA_DISTANCE, agreement, stop_signal
+from learning.models import Learner, ModelVersion
+from learning.services.artifacts import artifact_get
+from learning.services.versions import VersionDraft
+
+MORE = 100
+# Enough of a curve to extrapolate, and of the pool to compare answers on.
+POINTS = 60
+PROBES = 2000
+
+
+class Outlook(TypedDict):
+    state: str
+    sentence: str
+    more: int
+    gain: float | None  # expected, of the accuracy, with the ends of its 95% interval
+    gain_low: float | None
+    gain_high: float | None
+
+
+def probes_of(count: int, labelled: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most PROBES of `count` rows, evenly spread, of those that are not `labelled`."""
+    free = np.setdiff1d(np.arange(count), labelled)
+    return free[:: max(1, len(free) // PROBES)]
+
+
+def outlook_of(*, learner: Learner, draft: VersionDraft, head: Head, probes: NDArray[np.float32]) -> Outlook:
+    """Compare the draft with the learner's versions. `probes` (P, D): embeddings of unlabelled items."""
+    metrics = draft.card["metrics"]
+    correct = sum(entry["correct"] for entry in metrics["per_class"])
+    gain = _gain(learner, CurvePoint(draft.card["labels"], correct, metrics["n"]))
+    signal = stop_signal(
+        correct=correct,
+        n=metrics["n"],
+        target=learner.target,
+        kappa=_kappa(learner, draft, head, probes),
+        gain=gain,
+    )
+    return Outlook(
+        state=signal.state.value,
+        sentence=signal.sentence,
+        more=MORE,
+        gain=gain.mean if gain else None,
+        gain_low=gain.low if gain else None,
+        gain_high=gain.high if gain else None,
+    )
+
+
+def _gain(learner: Learner, newest: CurvePoint) -> Gain | None:
+    measured = (
+        ModelVersion.objects.filter(learner=learner, labels__lt=newest.labels, holdout_labels__gt=0)
+        .order_by("labels", "number")
+        .values_list("labels", "holdout_labels", "metrics__accuracy")
+    )
+    # The last version of each number of labels.
+    points = {labels: CurvePoint(labels, accuracy * n, n) for labels, n, accuracy in measured}
+    every = [*points.values(), newest]
+    if len(every) < 3 or newest.n == 0:
+        return None
+    kept = np.unique(np.linspace(0, len(every) - 1, min(POINTS, len(every))).round().astype(int))
+    return predicted_gain([every[i] for i in kept], MORE)
+
+
+def _kappa(learner: Learner, draft: VersionDraft, head: Head, probes: NDArray[np.float32]) -> float | None:
+    """Agreement on the probes with the model of KAPPA_DISTANCE labels ago, if it has the same classes."""
+    before = (
+        ModelVersion.objects.filter(learner=learner, labels__lte=draft.card["labels"] - KAPPA_DISTANCE)
+        .order_by("-labels", "-number")
+        .first()
+    )
+    same = ("classes", "backbone")
+    if before is None or not len(probes) or any(before.card[name] != draft.card[name] for name in same):
+        return None
+    old = head_read(artifact_get(digest=before.card["weights"], suffix=".safetensors"))
+    return agreement(old.logits(probes).argmax(axis=1), head.logits(probes).argmax(axis=1))

@@ -1,0 +1,41 @@
+import pytest
+from django.test import Client
+from django.utils.html import escape
+
+from labelling.models import Item
+from learning.models import ModelVersion
+from learning.services.learners import learner_update
+from learning.services.training import run_train
+from tests import factories
+from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_page_says_what_more_labels_would_add_and_when_to_stop() -> None:
+    project, truth = digits_project(400)
+    embed_all()
+    label_items(project, truth, 60, Item.Split.HOLDOUT)
+    sentences = []
+    for _ in range(4):
+        label_items(project, truth, 30)
+        assert run_train(run_id=due_run().pk)
+        sentences.append(learner_of(project).outlook["sentence"])
+    assert "too few models yet" in sentences[0]
+    version = ModelVersion.objects.filter(project=project).first()
+    assert version is not None
+    learner = learner_of(project)
+    outlook = learner.outlook
+    assert sentences[-1].startswith(f"{100 * version.metrics['accuracy']:.1f}% (")
+    assert "100 more labels are expected to add" in sentences[-1]
+    assert outlook["gain_low"] <= outlook["gain"] <= outlook["gain_high"]
+
+    # With 60 hold-out labels 99.9% cannot be proven; 50% is proven at a glance.
+    for target, said in ((0.999, True), (0.5, False)):
+        learner_update(learner=learner, target=target)
+        assert run_train(run_id=due_run().pk)
+        assert ("is not proven" in learner_of(project).outlook["sentence"]) is said
+    client = Client()
+    client.force_login(factories.member(project))
+    panel = client.get(f"/projects/{project.slug}/learning/panel/").content.decode()
+    assert escape(learner_of(project).outlook["sentence"]) in panel
