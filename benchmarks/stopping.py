@@ -56,14 +56,14 @@ class Project:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stopping", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 projects a row, not 100")
+    parser.add_argument("--quick", action="store_true", help="4 projects a row, not 100")
     parser.add_argument("--seeds", type=int, default=100, help="projects a row (100)")
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
     for holdout in (500, 2000):
         for gap in GAPS:
-            played = [play(seed, holdout, gap) for seed in range(10 if options.quick else options.seeds)]
+            played = [play(seed, holdout, gap) for seed in range(4 if options.quick else options.seeds)]
             stopped = [one for one in played if one.at is not None]
             false = 100 * sum(not one.reached for one in stopped) / len(played)
             excess = [100 * (one.at / one.first - 1) for one in stopped if one.at and one.first] or [
