@@ -10,6 +10,7 @@ from learning.core.strategies.base import strategy
     "least-confidence",
     title="Least confidence",
     summary="asks where the best guess is weakest; helps when most items are easy and a few are not.",
+    cost="O(N K): one pass over the probabilities.",
     needs={"proba"},
 )
 def least_confidence(pool: Pool, k: int, rng: np.random.Generator) -> Query:
