@@ -55,6 +55,7 @@ def labelled_sample(pool: Pool, most: int, rng: np.random.Generator) -> Float32:
 class View:
     """A pool as points of unit length in few dimensions."""
 
+    size: int  # N, of the pool
     rows: Rows  # (M,) of the candidates in the pool
     points: Float32  # (M, d)
     probe_rows: Rows  # (P,)
@@ -68,7 +69,7 @@ def view(pool: Pool, batch: int, rng: np.random.Generator, score: Floats | None 
     rows, probe_rows = narrow(pool.size, batch, rng, score), sample(pool.size, PROBES, rng)
     known = labelled_sample(pool, LABELLED, rng)
     points, probes, labelled = sphere(DIMENSIONS, rng, embeddings[rows], embeddings[probe_rows], known)
-    return View(rows, points, probe_rows, probes, labelled)
+    return View(pool.size, rows, points, probe_rows, probes, labelled)
 
 
 def scattered(rows: Rows, values: Floats | Float32, size: int, rng: np.random.Generator) -> Floats:

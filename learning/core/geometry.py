@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
-BLOCK = 4096  # rows at a time: some megabytes of distances
+BLOCK = 512  # rows at a time: their distances stay in the processor's cache
 
 
 def unit(rows: Float32) -> Float32:
@@ -37,11 +37,14 @@ def squares(points: Float32) -> Float32:
 
 
 def squared_distances(points: Float32, others: Float32) -> Float32:
-    """(n, d), (m, d) -> (n, m), by |a|^2 + |b|^2 - 2 ab: exact to about 1e-6 of the squared lengths."""
-    found: Float32 = points @ others.T
-    found *= -2
-    found += squares(points)[:, None]
-    found += squares(others)
+    """(n, d), (m, d) -> (n, m), exact to about 1e-6 of the squared lengths.
+
+    One matrix product: |a - b|^2 = (-2a, |a|^2, 1) . (b, 1, |b|^2).
+    """
+    ones = np.ones((max(len(points), len(others)), 1), dtype=np.float32)
+    left = np.hstack([-2 * points, squares(points)[:, None], ones[: len(points)]])
+    right = np.hstack([others, ones[: len(others)], squares(others)[:, None]])
+    found: Float32 = left @ right.T
     np.maximum(found, 0, out=found)
     return found
 

@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from learning.core.candidates import BATCH, View, scattered
 from learning.core.duplicates import SAME
 from learning.core.geometry import Float32, blocks, squared_distances
+from learning.core.pool import Query, batch_first
 
 STALE = 64  # bounds renewed at a time
 PAIRS = 1_000  # labelled points whose distances set the bandwidth
@@ -31,22 +33,24 @@ def gains(kernel: Float32, covered: Float32, weights: Float32) -> Float32:
     return np.asarray(np.maximum(kernel - covered, 0) @ weights)
 
 
+def gains_of_all(kernel: Float32, covered: Float32, weights: Float32) -> Float32:
+    return np.concatenate([gains(kernel[block], covered, weights) for block in blocks(len(kernel))])
+
+
 def herd(
     kernel: Float32, covered: Float32, weights: Float32, count: int
-) -> tuple[NDArray[np.int64], Float32, Float32]:
+) -> tuple[NDArray[np.int64], Float32]:
     """`count` <= n points that cover the probes, greedily; ties go to the lower row.
 
     kernel (n, P); covered (P,): how well each probe is covered already, 0..1; weights (P,): how much each
-    counts. Returns the points in the order chosen, each one's gain at its turn, and what every point (n,)
-    would still add after all of them.
+    counts. Returns the points in the order chosen, and how well the probes are covered then.
 
     The gain of a point only falls as others are chosen (the sum is submodular), so an old gain bounds the new
     one, and only points whose bound leads are computed again (Minoux 1978).
     """
     covered = covered.copy()
-    bounds = np.concatenate([gains(kernel[block], covered, weights) for block in blocks(len(kernel))])
+    bounds = gains_of_all(kernel, covered, weights)
     chosen = np.empty(count, dtype=np.int64)
-    gained = np.empty(count, dtype=np.float32)
     fresh = np.ones(len(kernel), dtype=bool)
     for place in range(count):
         while not fresh[best := int(bounds.argmax())]:
@@ -54,12 +58,21 @@ def herd(
             renew = np.union1d(leading[~fresh[leading]], best)
             bounds[renew] = gains(kernel[renew], covered, weights)
             fresh[renew] = True
-        chosen[place], gained[place] = best, bounds[best]
+        chosen[place] = best
         np.maximum(covered, kernel[best], out=covered)
         bounds[best] = -np.inf
         fresh[:] = False
-    left = np.concatenate([gains(kernel[block], covered, weights) for block in blocks(len(kernel))])
-    return chosen, gained, left
+    return chosen, covered
+
+
+def ranked(
+    seen: View, kernel: Float32, covered: Float32, weights: Float32, k: int, rng: np.random.Generator
+) -> Query:
+    """The herd's batch first, then the candidates by what each would still add, then all others at random."""
+    size = seen.size
+    chosen, covered = herd(kernel, covered, weights, min(k, BATCH))
+    left = gains_of_all(kernel, covered, weights) if k > BATCH else np.zeros(len(kernel), dtype=np.float32)
+    return batch_first(seen.rows[chosen], scattered(seen.rows, left, size, rng), k)
 
 
 def coverage(kernel_of_known: Float32) -> Float32:

@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.core.candidates import BATCH, DIMENSIONS, narrow
+from learning.core.clusters import seeds
 from learning.core.geometry import Float32, projection, squares
 from learning.core.pool import Pool, Query, batch_first, given
 from learning.core.strategies.base import strategy
@@ -43,18 +44,10 @@ class Gradients:
 
 
 def spread(gradients: Gradients, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`count` <= n different items: the longest gradient, then each drawn by its squared distance to the
-    nearest chosen one (Arthur and Vassilvitskii 2007). When all that is left equals a chosen one, by length.
+    """`count` <= n different items: the longest gradient first, then by k-means++; when all that is left
+    equals a chosen one, by length.
     """
-    chosen = [int(gradients.squared.argmax())]
-    nearest = np.full(len(gradients.squared), np.inf, dtype=np.float32)
-    while len(chosen) < count:
-        np.minimum(nearest, gradients.squared_distances(chosen[-1]), out=nearest)
-        nearest[chosen] = 0
-        upto = nearest.cumsum(dtype=np.float64)
-        if upto[-1] <= 0:
-            rest = np.setdiff1d(np.arange(len(nearest)), chosen)
-            longest = rest[np.argsort(-gradients.squared[rest], kind="stable")]
-            return np.array([*chosen, *longest[: count - len(chosen)]], dtype=np.int64)
-        chosen.append(int(upto.searchsorted(rng.random() * upto[-1], side="right")))
-    return np.array(chosen, dtype=np.int64)
+    chosen = seeds(gradients.squared_distances, int(gradients.squared.argmax()), count, rng)
+    longest = np.argsort(-gradients.squared, kind="stable")
+    rest = longest[~np.isin(longest, chosen)]
+    return np.concatenate([chosen, rest[: count - len(chosen)]]).astype(np.int64)

@@ -1,8 +1,8 @@
 import numpy as np
 
-from learning.core.candidates import BATCH, scattered, view
-from learning.core.herding import bandwidth, coverage, gaussian, herd
-from learning.core.pool import Pool, Query, batch_first
+from learning.core.candidates import BATCH, view
+from learning.core.herding import bandwidth, coverage, gaussian, ranked
+from learning.core.pool import Pool, Query
 from learning.core.strategies.base import strategy
 
 
@@ -20,5 +20,4 @@ def maxherding(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     h = bandwidth(seen.labelled)
     covered = coverage(gaussian(seen.labelled, seen.probes, h))
     weights = np.full(len(seen.probes), 1 / len(seen.probes), dtype=np.float32)
-    chosen, _, left = herd(gaussian(seen.points, seen.probes, h), covered, weights, min(k, BATCH))
-    return batch_first(seen.rows[chosen], scattered(seen.rows, left, pool.size, rng), k)
+    return ranked(seen, gaussian(seen.points, seen.probes, h), covered, weights, k, rng)

@@ -1,11 +1,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.core.candidates import BATCH, scattered, view
+from learning.core.candidates import BATCH, view
 from learning.core.clusters import k_means
 from learning.core.geometry import Float32, nearest_squared
-from learning.core.herding import coverage, herd, within
-from learning.core.pool import Pool, Query, batch_first
+from learning.core.herding import coverage, ranked, within
+from learning.core.pool import Pool, Query
 from learning.core.strategies.base import strategy
 
 PURE = 0.95
@@ -26,8 +26,7 @@ def probcover(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     radius = pure_radius(seen.probes, k_means(seen.probes, _classes(pool), rng))
     covered = coverage(within(seen.labelled, seen.probes, radius))
     weights = np.ones(len(seen.probes), dtype=np.float32)
-    chosen, _, left = herd(within(seen.points, seen.probes, radius), covered, weights, min(k, BATCH))
-    return batch_first(seen.rows[chosen], scattered(seen.rows, left, pool.size, rng), k)
+    return ranked(seen, within(seen.points, seen.probes, radius), covered, weights, k, rng)
 
 
 def pure_radius(points: Float32, clusters: NDArray[np.int64]) -> float:

@@ -1,8 +1,8 @@
 import numpy as np
 
-from learning.core.candidates import BATCH, scattered, view
-from learning.core.herding import bandwidth, coverage, gaussian, herd
-from learning.core.pool import Pool, Query, batch_first, given
+from learning.core.candidates import BATCH, view
+from learning.core.herding import bandwidth, coverage, gaussian, ranked
+from learning.core.pool import Pool, Query, given
 from learning.core.strategies.base import strategy
 from learning.core.strategies.margin import unsure
 
@@ -25,5 +25,4 @@ def uherding(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     h = bandwidth(seen.labelled)
     covered = coverage(gaussian(seen.labelled, seen.probes, h))
     weights = (uncertainty[seen.probe_rows] / len(seen.probes)).astype(np.float32)
-    chosen, _, left = herd(gaussian(seen.points, seen.probes, h), covered, weights, min(k, BATCH))
-    return batch_first(seen.rows[chosen], scattered(seen.rows, left, pool.size, rng), k)
+    return ranked(seen, gaussian(seen.points, seen.probes, h), covered, weights, k, rng)
