@@ -19,6 +19,7 @@ class Pool:
     embeddings: NDArray[np.float32] | None = None  # (N, D)
     committee: Floats | None = None  # (C, N, K), the probabilities of each member
     labelled_embeddings: NDArray[np.float32] | None = None  # (L, D), of the items labelled already
+    labelled_labels: NDArray[np.int64] | None = None  # (L,), their labels, 0..K-1
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Query:
 
     indices: NDArray[np.int64]  # (k,)
     scores: Floats  # (k,), descending
+    note: str = ""  # a sentence on how it was ranked, where a strategy had a choice
 
 
 def given(value: T | None) -> T:
@@ -46,3 +48,13 @@ def top_k(scores: Floats, k: int) -> Query:
         raise ValueError(f"{bad} of {len(scores)} scores are not a number: check the model's probabilities.")
     order = np.argsort(-scores, kind="stable")[: max(k, 0)].astype(np.int64)
     return Query(order, np.asarray(scores[order], dtype=np.float64))
+
+
+def batch_first(batch: NDArray[np.int64], scores: Floats, k: int) -> Query:
+    """The batch in its own order, then all others by score: k places in all.
+
+    The places of the batch count down to 1 above the best score, whatever that is.
+    """
+    ranked = np.array(scores, dtype=np.float64)  # (N,)
+    ranked[batch] = ranked.max(initial=0) + np.arange(len(batch), 0, -1)
+    return top_k(ranked, k)

@@ -143,6 +143,7 @@ def _rank(
         embeddings=features,
         committee=np.stack([softmax(m.logits(features)) for m in members]) if members else None,
         labelled_embeddings=data.embeddings,
+        labelled_labels=data.labels,
     )
     selection = select(learner.strategy, pool, learner.queue_length, rng)
     chosen = selection.query.indices  # (k,)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from learning.core import registry
+from learning.core.duplicates import HEAD, copies
 from learning.core.pool import Pool, Query
 
 Choose = Callable[[Pool, int, np.random.Generator], Query]
@@ -17,6 +18,7 @@ class Strategy:
     name: str
     title: str
     summary: str  # one sentence for the page that offers it: when it helps
+    cost: str  # for the page too: how it grows with N items, K labels, D features, C models
     needs: frozenset[str]  # fields of Pool that must be there
     choose: Choose
 
@@ -33,7 +35,7 @@ STRATEGIES: dict[str, Strategy] = {}
 
 
 def strategy(
-    name: str, *, title: str, summary: str, needs: set[str] | None = None
+    name: str, *, title: str, summary: str, cost: str, needs: set[str] | None = None
 ) -> Callable[[Choose], Choose]:
     """Register a function as a strategy. It may rely on what `needs` names being there, finite and in shape,
     on 1 <= k <= pool.size, and must draw from the generator it is given only.
@@ -50,7 +52,7 @@ def strategy(
                 return Query(np.empty(0, np.int64), np.empty(0, np.float64))
             return choose(pool, k, rng)
 
-        registry.add(STRATEGIES, Strategy(name, title, summary, wanted, checked), "strategy")
+        registry.add(STRATEGIES, Strategy(name, title, summary, cost, wanted, checked), "strategy")
         return choose
 
     return register
@@ -60,29 +62,54 @@ def _check(pool: Pool, field: str, name: str) -> None:
     value = getattr(pool, field)
     if value is None:
         raise ValueError(f"The strategy '{name}' needs the pool's {field}, which are not there.")
-    if value.ndim != (3 if field == "committee" else 2):
-        raise ValueError(f"The pool's {field} have the wrong shape {value.shape}.")
-    rows = value.shape[1] if field == "committee" else value.shape[0]
-    if field != "labelled_embeddings" and rows != pool.size:
-        raise ValueError(f"The pool has {pool.size} items but {field} of {rows}.")
+    _check_shape(pool, field)
     if not np.isfinite(value).all():
         raise ValueError(f"The pool's {field} hold values that are not a finite number.")
     if field in ("proba", "committee") and value.size and value.min() < 0:
         raise ValueError(f"The pool's {field} hold negative probabilities.")
 
 
+def _check_shape(pool: Pool, field: str) -> None:
+    value = getattr(pool, field)
+    if value.ndim != (3 if field == "committee" else 2):
+        raise ValueError(f"The pool's {field} have the wrong shape {value.shape}.")
+    rows = value.shape[1] if field == "committee" else value.shape[0]
+    if field != "labelled_embeddings" and rows != pool.size:
+        raise ValueError(f"The pool has {pool.size} items but {field} of {rows}.")
+    known = pool.labelled_embeddings
+    if field == "embeddings" and known is not None and known.shape[1:] != value.shape[1:]:
+        raise ValueError(
+            f"The pool's embeddings have {value.shape[1]} features but the labelled ones {known.shape[1:]}."
+        )
+
+
 def select(name: str, pool: Pool, k: int, rng: np.random.Generator) -> Selection:
     """Rank with the named strategy, or the fallback when the pool lacks what it needs; the reason says which.
 
+    Where there are embeddings, near-copies of what is labelled or ranked before go to the end.
     Raises ValueError for an unknown name, NaN, or arrays that do not fit the pool's size.
     """
     wanted = registry.find(STRATEGIES, name, "strategy")
     missing = sorted(field for field in wanted.needs if getattr(pool, field) is None)
     used = STRATEGIES[FALLBACK] if missing else wanted
-    reason = f"{used.title}: {used.summary}"
+    query = _without_copies(used, pool, k, rng)
+    reason = f"{used.title}: {query.note or used.summary}"
     if missing:
         lacking = " and ".join(field.replace("_", " ") for field in missing)
         reason = f"{used.title} instead of {wanted.title}, which needs {lacking} that are not there yet."
     if pool.size == 0:
         reason = "The pool is empty: there is nothing left to ask."
-    return Selection(used.choose(pool, k, rng), used.name, name, reason)
+    return Selection(query, used.name, name, reason)
+
+
+def _without_copies(used: Strategy, pool: Pool, k: int, rng: np.random.Generator) -> Query:
+    query = used.choose(pool, k, rng)
+    if pool.embeddings is None or len(query.indices) == 0:
+        return query
+    _check_shape(pool, "embeddings")
+    if k < HEAD and copies(pool.embeddings[query.indices], pool.labelled_embeddings).any():
+        query = used.choose(pool, k + HEAD, rng)  # so short a ranking has no end to send copies to
+    copy = np.zeros(len(query.indices), dtype=bool)
+    copy[:HEAD] = copies(pool.embeddings[query.indices[:HEAD]], pool.labelled_embeddings)
+    order = np.argsort(copy, kind="stable")[:k]
+    return Query(query.indices[order], np.minimum.accumulate(query.scores[order]), query.note)

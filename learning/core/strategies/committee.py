@@ -13,6 +13,7 @@ disagreement = lazy("modAL.disagreement")
     title="Committee disagreement",
     summary="asks where models trained on different samples of the labels contradict each other; helps when "
     "one model is confidently wrong.",
+    cost="O(C N K): one pass over the probabilities of each of C models.",
     needs={"committee"},
 )
 def committee(pool: Pool, k: int, rng: np.random.Generator) -> Query:

@@ -12,6 +12,7 @@ uncertainty = lazy("modAL.uncertainty")
     "entropy",
     title="Entropy",
     summary="asks where all labels compete; helps with many labels once a few hundred items are labelled.",
+    cost="O(N K): one pass over the probabilities.",
     needs={"proba"},
 )
 def entropy(pool: Pool, k: int, rng: np.random.Generator) -> Query:

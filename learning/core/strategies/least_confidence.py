@@ -12,6 +12,7 @@ uncertainty = lazy("modAL.uncertainty")
     "least-confidence",
     title="Least confidence",
     summary="asks where the best guess is weakest; helps when most items are easy and a few are not.",
+    cost="O(N K): one pass over the probabilities.",
     needs={"proba"},
 )
 def least_confidence(pool: Pool, k: int, rng: np.random.Generator) -> Query:

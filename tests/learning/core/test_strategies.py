@@ -124,7 +124,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 def test_two_strategies_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="Two strategies are called 'margin'"):
-        strategy("margin", title="x", summary="x")(lambda pool, k, rng: top_k(np.zeros(pool.size), k))
+        strategy("margin", title="x", summary="x", cost="x")(
+            lambda pool, k, rng: top_k(np.zeros(pool.size), k)
+        )
     with pytest.raises(ValueError, match="no method"):
         registry.find({}, "x", "method")
 

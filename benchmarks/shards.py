@@ -1,0 +1,88 @@
+"""One run of choosing from memory-mapped shards, in a process of its own, for `benchmarks.selection`.
+
+    python -m benchmarks.shards FOLDER SEED
+
+prints a JSON line: seconds, and the process's peak of memory in MB. Two threads score the shards, as two
+workers would. Nothing that only the comparison with scikit-activeml needs is loaded here.
+"""
+
+import json
+import resource
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from learning.core.geometry import Float32
+from learning.core.shard_scoring import ShardScores, keep_best, rank_kept, score_shard
+from learning.core.strategies import select
+
+DIMENSIONS, CLASSES, BATCH = 128, 10, 100
+SHARD = 50_000  # items
+KEEP = 10_000
+LABELLED = 200
+THREADS = 2
+STRATEGY = "uherding"
+
+
+def main() -> None:
+    seconds, peak = choose_from(Path(sys.argv[1]), int(sys.argv[2]))
+    print(json.dumps({"seconds": seconds, "peak": peak}))
+
+
+def write_shards(folder: Path, items: int) -> None:
+    """Clustered points: one shard drawn, the others with the signs of random features turned."""
+    rng = np.random.default_rng(0)
+    first, _ = clustered(SHARD, rng)
+    for shard in range(items // SHARD):
+        signs = rng.choice(np.array([-1, 1], np.float32), DIMENSIONS)
+        np.save(folder / f"{shard:05}.npy", (first * signs).astype(np.float16))
+
+
+def clustered(items: int, rng: np.random.Generator) -> tuple[Float32, NDArray[np.int64]]:
+    centres = rng.standard_normal((CLASSES, DIMENSIONS), dtype=np.float32)
+    labels = rng.integers(0, CLASSES, items)
+    return centres[labels] + 1.5 * rng.standard_normal((items, DIMENSIONS), dtype=np.float32), labels
+
+
+def choose_from(folder: Path, seed: int) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal((DIMENSIONS, CLASSES), dtype=np.float32) / 8
+    paths = sorted(folder.glob("*.npy"))
+    generators = rng.spawn(len(paths))
+    labelled = np.load(paths[0], mmap_mode="r")[:LABELLED].astype(np.float32)
+
+    def logits(embeddings: Float32) -> Float32:
+        return np.asarray(embeddings @ weight)
+
+    def score(shard: int) -> ShardScores:
+        embeddings = np.load(paths[shard], mmap_mode="r")
+        first_row = shard * SHARD
+        return score_shard(embeddings, logits, first_row=first_row, keep=KEEP, rng=generators[shard])
+
+    def fetch(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        found = np.empty((len(rows), DIMENSIONS), np.float32)
+        for shard in np.unique(rows // SHARD):
+            inside = rows // SHARD == shard
+            found[inside] = np.load(paths[shard], mmap_mode="r")[rows[inside] % SHARD]
+        return found
+
+    began = time.perf_counter()
+    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as threads:
+        shards = list(threads.map(score, range(len(paths))))
+    scored = time.perf_counter()
+    kept = keep_best(shards, KEEP, rng)
+    query = rank_kept(kept, fetch, lambda pool: select(STRATEGY, pool, BATCH, rng).query, logits, labelled)
+    ended = time.perf_counter()
+    if len(query.indices) != BATCH:
+        raise SystemExit(f"{len(query.indices)} items were chosen, not {BATCH}.")
+    print(f"scoring {scored - began:.2f} s, choosing {ended - scored:.2f} s", file=sys.stderr)
+    return ended - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
