@@ -2,8 +2,8 @@
 
 Large pools lie in memory-mapped float16 shards, written first (not timed, so they may be in the system's
 cache), and are scored with a linear head; see `benchmarks.shards`. The comparison times whole queries,
-probabilities included, ours and theirs in turn on the same data. scikit-activeml has no UHerding: it is compared with its
-MaxHerding, the same sum with U = 1.
+probabilities included, ours and theirs in turn on the same data. scikit-activeml has no UHerding: it is
+compared with its MaxHerding, the same sum with U = 1.
 """
 
 import argparse
