@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from learning.core.geometry import Float32
+from learning.core.lazy import load_often_used
 from learning.core.shard_scoring import ShardScores, keep_best, rank_kept, score_shard
 from learning.core.strategies import select
 
@@ -30,6 +31,7 @@ STRATEGY = "uherding"
 
 
 def main() -> None:
+    load_often_used()  # as a worker does at its start
     seconds, peak = choose_from(Path(sys.argv[1]), int(sys.argv[2]))
     print(json.dumps({"seconds": seconds, "peak": peak}))
 
