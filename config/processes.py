@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 # Celery queue: tasks at a time. A training, which people wait for, never stands behind a large import.
-QUEUES = {"default": 2, "embedding": 1, "learning": 1}
+QUEUES = {"default": 2, "embedding": 2, "learning": 1}
 
 
 def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str]:

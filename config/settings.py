@@ -103,6 +103,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "learning.tasks.embed": {"queue": "embedding"},
+    "learning.tasks.pretrain": {"queue": "embedding"},
     "learning.tasks.train": {"queue": "learning"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

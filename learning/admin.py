@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from learning.models import EmbeddingShard, Learner, ModelVersion, Round, TrainingRun
+from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, Round, TrainingRun
 
 # Django's class takes its type parameter in the stubs only.
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ class LearnerAdmin(UnchangingAdmin):
 @admin.register(TrainingRun)
 class TrainingRunAdmin(UnchangingAdmin):
     list_display = ["id", "project", "state", "attempt", "stage", "created_at", "finished_at", "error"]
+    list_filter = ["project", "state"]
+
+
+@admin.register(PretrainingRun)
+class PretrainingRunAdmin(UnchangingAdmin):
+    list_display = ["id", "project", "method", "state", "progress", "backbone", "note", "error"]
     list_filter = ["project", "state"]
 
 

@@ -3,13 +3,14 @@ late or never; it is valid only until the tick sends the next one."""
 
 from celery import shared_task
 
-from learning.models import TrainingRun
+from learning.models import PretrainingRun, TrainingRun
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
+from learning.services.pretraining import pretraining_do
 from learning.services.runs import runs_create_due, runs_take_over
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
-from learning.services.work import RESEND, works_to_send
+from learning.services.work import RESEND, works_take_over, works_to_send
 
 
 @shared_task
@@ -21,6 +22,9 @@ def tick() -> None:
         embed.apply_async((shard_id,), expires=RESEND.total_seconds())
     runs_take_over()
     _send_runs()
+    works_take_over(PretrainingRun, afterwards="Begin it again, when the worker has what it needs.")
+    for run_id in works_to_send(PretrainingRun):
+        pretrain.apply_async((run_id,), expires=RESEND.total_seconds())
 
 
 @shared_task
@@ -33,6 +37,11 @@ def train(run_id: int) -> None:
     run_train(run_id=run_id)
     # Labels that came meanwhile need not wait for the next tick.
     _send_runs()
+
+
+@shared_task
+def pretrain(run_id: int) -> None:
+    pretraining_do(run_id=run_id)
 
 
 def _send_runs() -> None:

@@ -30,10 +30,8 @@ class BackboneArtifact:
 def backbone_artifact(*, name: str) -> BackboneArtifact:
     """The stored backbone; exports it first if this storage has none yet (some seconds: for workers only).
 
-    Raises KeyError for a name that is not registered.
+    Raises KeyError for a name that is neither registered nor stored.
     """
-    if name not in BACKBONES:
-        raise KeyError(f"There is no backbone '{name}'; choose one of {', '.join(sorted(BACKBONES))}.")
     # The place is part of the key: another storage is another set of artifacts.
     key = (str(getattr(default_storage, "base_location", "")), name)
     if key in _known:
@@ -60,9 +58,17 @@ def _read(name: str) -> BackboneArtifact | None:
 
 
 def _export(name: str) -> BackboneArtifact:
+    if name not in BACKBONES:
+        raise KeyError(f"There is no backbone '{name}'; choose one of {', '.join(sorted(BACKBONES))}.")
     backbone = BACKBONES[name]
-    digest = artifact_put(data=backbone.export(), suffix=".onnx")
-    made = BackboneArtifact(name, digest, backbone.input_size, backbone.features)
+    return backbone_store(
+        name=name, onnx=backbone.export(), input_size=backbone.input_size, features=backbone.features
+    )
+
+
+def backbone_store(*, name: str, onnx: bytes, input_size: int, features: int) -> BackboneArtifact:
+    """Keep a backbone under a name of its own, for all processes from now on."""
+    made = BackboneArtifact(name, artifact_put(data=onnx, suffix=".onnx"), input_size, features)
     file_write(path=_pointer(name), data=canonical_json(asdict(made)), durable=True)
     return made
 

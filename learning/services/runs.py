@@ -33,6 +33,8 @@ def runs_create_due() -> None:
     for learner in due:
         if not (_enough_labels(learner) and _two_classes(learner) and not _just_failed(learner)):
             continue
+        if _embedding_still_changes(learner):
+            continue
         run = TrainingRun(
             project_id=learner.project_id,
             learner=learner,
@@ -57,6 +59,17 @@ def _two_classes(learner: Learner) -> bool:
         return True
     labels = Consensus.objects.filter(question=learner.question_id, item__split=Item.Split.POOL)
     return len(labels.values_list("label", flat=True).distinct()[:2]) == 2
+
+
+def _embedding_still_changes(learner: Learner) -> bool:
+    """A learner that has just got another backbone keeps its model until all its items are embedded by it."""
+    last = learner.model_versions.order_by("-number").values_list("backbone", flat=True).first()
+    if last in (None, learner.backbone):
+        return False
+    shards = EmbeddingShard.objects.filter(project=learner.project_id, backbone=learner.backbone)
+    covered = shards.order_by("-number").values_list("last_item", flat=True).first() or 0
+    newest = Item.objects.filter(project=learner.project_id).order_by("-id").values_list("id", flat=True)
+    return covered < (newest.first() or 0) or shards.filter(path="").exists()
 
 
 def _just_failed(learner: Learner) -> bool:

@@ -1,0 +1,49 @@
+"""Two views of a picture that show the same thing: what self-supervised learning needs."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+# Nothing here knows a data set; a picture is never mirrored, which makes another letter of some letters.
+DEGREES = 15.0
+SCALE = (0.75, 1.15)  # of the picture's side that is seen
+SHIFT = 0.1  # of the side
+SHEAR = 0.2
+CONTRAST = 0.4
+BRIGHTNESS = 0.3
+NOISE = 0.05
+ERASED = 0.3  # of the side
+
+
+def view(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """(B, 3, S, S) in -1..1 -> another view of each, drawn from the generator."""
+    count, side = x.shape[0], x.shape[2]
+
+    def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
+        return torch.rand((count, *shape), generator=generator) * (high - low) + low
+
+    angle = uniform(-DEGREES, DEGREES) * math.pi / 180
+    scale = uniform(*SCALE)
+    shear = uniform(-SHEAR, SHEAR)
+    matrix = torch.zeros(count, 2, 3)
+    matrix[:, 0, 0], matrix[:, 0, 1] = scale * angle.cos(), scale * (shear - angle.sin())
+    matrix[:, 1, 0], matrix[:, 1, 1] = scale * angle.sin(), scale * angle.cos()
+    matrix[:, :, 2] = uniform(-2 * SHIFT, 2 * SHIFT, 2)
+    grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)
+    seen = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    centre = seen.mean(dim=(1, 2, 3), keepdim=True)
+    contrast = uniform(1 - CONTRAST, 1 + CONTRAST, 1, 1, 1)
+    seen = (seen - centre) * contrast + centre + uniform(-BRIGHTNESS, BRIGHTNESS, 1, 1, 1)
+    seen = seen + NOISE * torch.randn(seen.shape, generator=generator)
+    return torch.where(_hole(count, side, generator), centre, seen)
+
+
+def _hole(count: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """A square of at most ERASED of the side in each picture: bool (B, 1, S, S)."""
+    size = torch.rand(count, 1, generator=generator) * ERASED * side
+    corner = torch.rand(count, 2, generator=generator) * side
+    steps = torch.arange(side).float()
+    rows = (steps >= corner[:, :1]) & (steps < corner[:, :1] + size)
+    columns = (steps >= corner[:, 1:]) & (steps < corner[:, 1:] + size)
+    return (rows[:, :, None] & columns[:, None, :])[:, None]

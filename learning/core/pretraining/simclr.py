@@ -1,0 +1,44 @@
+from typing import TYPE_CHECKING
+
+from learning.core.lazy import lazy
+from learning.core.pretraining.base import pretraining
+from learning.core.pretraining.projector import projector
+
+if TYPE_CHECKING:
+    import torch
+
+    from learning.core.networks.small_cnn import SmallCnn
+else:
+    torch = lazy("torch", often=False)
+
+views = lazy("learning.core.networks.views", often=False)
+
+TEMPERATURE = 0.2
+
+
+@pretraining(
+    "simclr",
+    title="SimCLR",
+    summary="learns to tell each picture's views from all other pictures; helps where no two pictures are "
+    "nearly alike.",
+    head=projector,
+)
+def simclr(
+    network: "SmallCnn",
+    head: "torch.nn.Module",
+    x: "torch.Tensor",
+    generator: "torch.Generator",
+) -> "torch.Tensor":
+    """Chen et al. 2020, equation 1 (NT-Xent)."""
+    both = torch.cat([views.view(x, generator), views.view(x, generator)])
+    return nt_xent(head(network.embed(both)))
+
+
+def nt_xent(z: "torch.Tensor") -> "torch.Tensor":
+    """(2 B, D), a picture's two views in rows i and B + i -> the mean cross-entropy of finding the other."""
+    z = torch.nn.functional.normalize(z, dim=1)
+    count = len(z)
+    similar = z @ z.T / TEMPERATURE
+    similar = similar.masked_fill(torch.eye(count, dtype=torch.bool), float("-inf"))
+    other = torch.arange(count).roll(count // 2)
+    return torch.nn.functional.cross_entropy(similar, other)

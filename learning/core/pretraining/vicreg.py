@@ -1,0 +1,48 @@
+from typing import TYPE_CHECKING
+
+from learning.core.lazy import lazy
+from learning.core.pretraining.base import pretraining
+from learning.core.pretraining.projector import projector
+
+if TYPE_CHECKING:
+    import torch
+
+    from learning.core.networks.small_cnn import SmallCnn
+else:
+    torch = lazy("torch", often=False)
+
+views = lazy("learning.core.networks.views", often=False)
+
+INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0
+
+
+@pretraining(
+    "vicreg",
+    title="VICReg",
+    summary="learns what stays the same when a picture is turned and shifted; helps with drawings, signs and "
+    "other pictures unlike photographs.",
+    head=projector,
+)
+def vicreg(
+    network: "SmallCnn",
+    head: "torch.nn.Module",
+    x: "torch.Tensor",
+    generator: "torch.Generator",
+) -> "torch.Tensor":
+    """Bardes et al. 2022, equation 6."""
+    both = torch.cat([views.view(x, generator), views.view(x, generator)])
+    first, second = head(network.embed(both)).chunk(2)
+    return terms(first, second)
+
+
+def terms(first: "torch.Tensor", second: "torch.Tensor") -> "torch.Tensor":
+    """25 MSE + 25 (hinge of each deviation at 1) + 1 (squared covariances), of (B, D) and (B, D)."""
+    count, width = first.shape
+    loss = INVARIANCE * torch.nn.functional.mse_loss(first, second)
+    for z in (first, second):
+        z = z - z.mean(dim=0)
+        deviation = (z.square().sum(dim=0) / (count - 1) + 1e-4).sqrt()
+        covariance = z.T @ z / (count - 1)
+        off_diagonal = covariance.square().sum() - covariance.diagonal().square().sum()
+        loss = loss + VARIANCE / 2 * torch.relu(1 - deviation).mean() + COVARIANCE * off_diagonal / width
+    return loss
