@@ -1,4 +1,7 @@
+from typing import Any
+
 from django import forms
+from django.http import QueryDict
 
 from labelling.forms import PercentField
 from learning.core.methods import METHODS
@@ -13,7 +16,15 @@ ERRORS = {
 
 
 class LearnerForm(forms.Form):
-    """The recipe. Choices are whatever the registries hold."""
+    """The recipe. Choices are whatever the registries hold, and the project's own backbones."""
+
+    def __init__(
+        self, sent: QueryDict | None, initial: dict[str, Any] | None, backbones: dict[str, str]
+    ) -> None:
+        super().__init__(sent, initial=initial)
+        field = self.fields["backbone"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = list(backbones.items())
 
     enabled = forms.BooleanField(required=False, label="Learn from new labels")
     strategy = forms.ChoiceField(
@@ -28,6 +39,12 @@ class LearnerForm(forms.Form):
         error_messages={
             "required": "Choose how to learn.",
             "invalid_choice": "There is no method '%(value)s'; choose one of the list.",
+        },
+    )
+    backbone = forms.ChoiceField(
+        error_messages={
+            "required": "Choose what the features come from.",
+            "invalid_choice": "There is no backbone '%(value)s'; choose one of the list.",
         },
     )
     target = PercentField(

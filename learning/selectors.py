@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from labelling.models import Consensus, Item, Project, Queue
 from labelling.selectors import latest_annotation_id
+from learning.core.backbones import BACKBONES
+from learning.core.pretraining import PRETRAININGS
 from learning.core.strategies import STRATEGIES
-from learning.models import EmbeddingShard, Learner, ModelVersion, TrainingRun
+from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, TrainingRun, Work
 
 # A worker beats every few seconds; after this silence people are told.
 SILENCE_SECONDS = 10
@@ -49,6 +51,23 @@ def learner_of(project: Project) -> Learner | None:
         .order_by("question__position", "question_id")
         .first()
     )
+
+
+def backbones_of(project: Project) -> dict[str, str]:
+    """Name and title of each backbone that the project can use: the pretrained ones, then its own."""
+    own = PretrainingRun.objects.filter(project=project, state=Work.State.DONE).order_by("id")
+    ways = {name: way.title for name, way in PRETRAININGS.items()}
+    return {
+        **{one.name: one.title for one in BACKBONES.values()},
+        **{
+            run.backbone: f"{ways.get(run.method, run.method)} on this project's {run.images:,} images"
+            for run in own
+        },
+    }
+
+
+def newest_pretraining(project: Project) -> PretrainingRun | None:
+    return PretrainingRun.objects.filter(project=project).first()
 
 
 def versions_page(project: Project, number: str | None) -> Page[ModelVersion]:

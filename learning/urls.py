@@ -4,12 +4,14 @@ from learning.api.learner import LearnerApiView
 from learning.views.learner import LearnerView
 from learning.views.models import ArtifactView, JudgedView, ModelsView, ModelView
 from learning.views.panel import CurveView, PanelView
+from learning.views.pretraining import PretrainingView
 
 app_name = "learning"
 urlpatterns = [
     path("projects/<slug:slug>/learning/panel/", PanelView.as_view(), name="panel"),
     path("projects/<slug:slug>/learning/curve.json", CurveView.as_view(), name="curve"),
     path("projects/<slug:slug>/learner/", LearnerView.as_view(), name="learner"),
+    path("projects/<slug:slug>/learner/pretraining/", PretrainingView.as_view(), name="pretraining"),
     path("api/v1/projects/<slug:slug>/learner", LearnerApiView.as_view(), name="api-learner"),
     path("projects/<slug:slug>/models/", ModelsView.as_view(), name="models"),
     path("projects/<slug:slug>/models/<int:number>/", ModelView.as_view(), name="model"),

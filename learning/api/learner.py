@@ -18,10 +18,10 @@ from labelling.selectors import project_for
 from learning.core.methods import METHODS, Method
 from learning.core.strategies import STRATEGIES, Strategy
 from learning.models import Learner
-from learning.selectors import learner_of
+from learning.selectors import backbones_of, learner_of
 from learning.services.learners import learner_update
 
-CHANGED = ("enabled", "strategy", "method", "retrain_after", "target")
+CHANGED = ("enabled", "strategy", "method", "backbone", "retrain_after", "target")
 
 
 class ChoiceSerializer(serializers.Serializer[dict[str, Any]]):
@@ -38,7 +38,8 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     retrain_after = serializers.IntegerField(min_value=1)
     target = serializers.FloatField(min_value=0.5, max_value=0.999)
     outlook = serializers.JSONField(read_only=True)
-    backbone = serializers.CharField(read_only=True)
+    backbone = serializers.CharField()
+    backbones = serializers.ListField(child=serializers.CharField(), read_only=True)
     strategies = ChoiceSerializer(many=True, read_only=True)
     methods = ChoiceSerializer(many=True, read_only=True)
 
@@ -51,7 +52,7 @@ class LearnerApiView(APIView):
 
     @extend_schema(request=LearnerSerializer(partial=True), responses=LearnerSerializer)
     def patch(self, request: Request, slug: str) -> Response:
-        """Change any of enabled, strategy, method, retrain_after and target; a new ranking follows."""
+        """Change any of the fields that are not read-only; a new ranking follows."""
         learner = _learner(request, slug)
         changes = checked(LearnerSerializer(data=request.data, partial=True))
         try:
@@ -72,7 +73,7 @@ def _as_json(learner: Learner) -> dict[str, object]:
     return {
         **{name: getattr(learner, name) for name in CHANGED},
         "outlook": learner.outlook,
-        "backbone": learner.backbone,
+        "backbones": list(backbones_of(learner.project)),
         "strategies": _catalogue(STRATEGIES.values()),
         "methods": _catalogue(METHODS.values()),
     }

@@ -7,6 +7,7 @@ from labelling.models import Question
 from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner
+from learning.selectors import backbones_of
 
 
 def learners_ensure() -> None:
@@ -23,6 +24,7 @@ def learner_update(
     learner: Learner,
     strategy: str | None = None,
     method: str | None = None,
+    backbone: str | None = None,
     retrain_after: int | None = None,
     target: float | None = None,
     enabled: bool | None = None,
@@ -35,6 +37,8 @@ def learner_update(
         raise ValidationError(f"There is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}.")
     if method is not None and method not in METHODS:
         raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(METHODS)}.")
+    if backbone is not None and backbone not in (known := backbones_of(learner.project)):
+        raise ValidationError(f"There is no backbone '{backbone}'; choose one of {', '.join(known)}.")
     if retrain_after is not None and retrain_after < 1:
         raise ValidationError(f"Retraining after {retrain_after} labels cannot be: give a number from 1 on.")
     if target is not None and not 0.5 <= target <= 0.999:
@@ -42,6 +46,7 @@ def learner_update(
     wanted = {
         "strategy": strategy,
         "method": method,
+        "backbone": backbone,
         "retrain_after": retrain_after,
         "target": target,
         "enabled": enabled,

@@ -12,7 +12,7 @@ from labelling.views.access import SignedInRequest
 from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.forms import LearnerForm
-from learning.selectors import learner_of
+from learning.selectors import backbones_of, learner_of
 from learning.services.learners import learner_update
 
 
@@ -26,7 +26,8 @@ class LearnerView(LoginRequiredMixin, View):
     def _page(self, request: SignedInRequest, slug: str, sent: QueryDict | None) -> HttpResponse:
         project = project_for(request.user, slug, Membership.Role.MANAGER)
         learner = learner_of(project)
-        form = LearnerForm(sent, initial=model_to_dict(learner) if learner else None)
+        backbones = backbones_of(project)
+        form = LearnerForm(sent, model_to_dict(learner) if learner else None, backbones)
         if learner and form.is_valid():
             try:
                 learner_update(learner=learner, **form.cleaned_data)
@@ -43,5 +44,6 @@ class LearnerView(LoginRequiredMixin, View):
             "form": form,
             "strategies": STRATEGIES.values(),
             "methods": METHODS.values(),
+            "backbones": backbones.items(),
         }
         return render(request, "learning/learner.html", context, status=422 if form.errors else 200)

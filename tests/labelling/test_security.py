@@ -38,6 +38,7 @@ PAGES = {
     "learning:panel": {"get": "annotator"},
     "learning:curve": {"get": "annotator"},
     "learning:learner": {"get": "manager", "post": "manager"},
+    "learning:pretraining": {"get": "manager", "post": "manager"},
     "learning:api-learner": {"get": "manager"},
     "learning:models": {"get": "annotator"},
     "learning:model": {"get": "annotator"},

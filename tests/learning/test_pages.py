@@ -4,17 +4,18 @@ import re
 
 import pytest
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
 from labelling.models import Consensus, Item, Membership, Project, User
 from labelling.services.workers import worker_beat
-from learning.models import EmbeddingShard, ModelVersion, TrainingRun
+from learning.models import EmbeddingShard, ModelVersion, PretrainingRun, TrainingRun
 from learning.selectors import worker_words
 from learning.services.learners import learner_update, learners_ensure
 from learning.services.shards import shards_plan
 from learning.services.training import run_train
-from learning.services.work import work_claim, work_fail
+from learning.services.work import work_claim, work_fail, work_owned
 from tests import factories
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
 
@@ -153,6 +154,7 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
         "enabled": "on",
         "strategy": "entropy",
         "method": "transfer",
+        "backbone": "efficientnet-lite0",
         "retrain_after": "5",
         "target": "97",
     }
@@ -188,6 +190,35 @@ def test_a_reviewer_reads_a_version_and_downloads_its_artifacts(trained: Project
     assert reviewer.get(f"{base}1/safetensors").status_code == 200
     assert reviewer.get(f"{base}1/pickle").status_code == 404
     assert reviewer.get(f"{base}7/").status_code == 404
+
+
+def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:
+    project, _ = digits_project(40)
+    manager = signed_in(factories.member(project, Membership.Role.MANAGER))
+    learners_ensure()
+    address = f"/projects/{project.slug}/learner/pretraining/"
+    refused = manager.post(address, {"method": "guess"}).content.decode()
+    assert "There is no pretraining &#x27;guess&#x27;" in refused
+    assert "VICReg: waiting for a worker." in manager.post(address, {"method": "vicreg"}).content.decode()
+    again = manager.post(address, {"method": "simclr"}).content.decode()
+    assert "A pretraining of this project is under way" in again
+    run = work_claim(PretrainingRun, pk=PretrainingRun.objects.get().pk, stage="")
+    assert run is not None
+    work_owned(run, progress=0.25, stage="epoch 1 of 4, loss 1.000")
+    part = manager.get(address).content.decode()
+    assert "epoch 1 of 4" in part
+    assert 'value="0.25"' in part
+    assert "It was ended by a manager." in manager.post(address, {"action": "end"}).content.decode()
+
+    done = {"state": "done", "backbone": "vicreg-1", "images": 30, "note": "It is used."}
+    PretrainingRun.objects.update(error="", **done)
+    assert "VICReg: It is used." in manager.get(address).content.decode()
+    page = manager.get(f"/projects/{project.slug}/learner/").content.decode()
+    assert "VICReg on this project&#x27;s 30 images" in page
+    learner = learner_update(learner=learner_of(project), backbone="vicreg-1")
+    assert learner.backbone == "vicreg-1"
+    with pytest.raises(ValidationError, match="no backbone 'vicreg-2'"):
+        learner_update(learner=learner, backbone="vicreg-2")
 
 
 def test_a_cell_of_the_confusion_opens_exactly_its_images_but_not_for_annotators(trained: Project) -> None:
