@@ -10,6 +10,7 @@ from django.utils import timezone
 from labelling.models import Consensus, Item, Project, Queue
 from labelling.selectors import latest_annotation_id
 from learning.core.backbones import BACKBONES
+from learning.core.methods import METHODS, Method
 from learning.core.pretraining import PRETRAININGS
 from learning.core.strategies import STRATEGIES
 from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, TrainingRun, Work
@@ -51,6 +52,11 @@ def learner_of(project: Project) -> Learner | None:
         .order_by("question__position", "question_id")
         .first()
     )
+
+
+def methods_offered() -> dict[str, Method]:
+    """The methods that a project can use. Without rules, nothing gives soft labels yet."""
+    return {name: one for name, one in METHODS.items() if "soft" not in one.needs}
 
 
 def backbones_of(project: Project) -> dict[str, str]:

@@ -15,10 +15,10 @@ from rest_framework.views import APIView
 from labelling.api.requests import checked, sender
 from labelling.models import Membership
 from labelling.selectors import project_for
-from learning.core.methods import METHODS, Method
+from learning.core.methods import Method
 from learning.core.strategies import STRATEGIES, Strategy
 from learning.models import Learner
-from learning.selectors import backbones_of, learner_of
+from learning.selectors import backbones_of, learner_of, methods_offered
 from learning.services.learners import learner_update
 
 CHANGED = ("enabled", "strategy", "method", "backbone", "retrain_after", "target")
@@ -75,7 +75,7 @@ def _as_json(learner: Learner) -> dict[str, object]:
         "outlook": learner.outlook,
         "backbones": list(backbones_of(learner.project)),
         "strategies": _catalogue(STRATEGIES.values()),
-        "methods": _catalogue(METHODS.values()),
+        "methods": _catalogue(methods_offered().values()),
     }
 
 

@@ -9,10 +9,9 @@ from django.views import View
 from labelling.models import Membership
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
-from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.forms import LearnerForm
-from learning.selectors import backbones_of, learner_of
+from learning.selectors import backbones_of, learner_of, methods_offered
 from learning.services.learners import learner_update
 
 
@@ -43,7 +42,7 @@ class LearnerView(LoginRequiredMixin, View):
             "learner": learner,
             "form": form,
             "strategies": STRATEGIES.values(),
-            "methods": METHODS.values(),
+            "methods": methods_offered().values(),
             "backbones": backbones.items(),
         }
         return render(request, "learning/learner.html", context, status=422 if form.errors else 200)

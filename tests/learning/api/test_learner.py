@@ -1,9 +1,9 @@
 import pytest
 from django.test import Client
 
-from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner
+from learning.selectors import methods_offered
 from learning.services.learners import learners_ensure
 from tests import factories
 
@@ -20,7 +20,7 @@ def test_a_manager_reads_the_recipe_with_all_choices_and_changes_it() -> None:
 
     recipe = client.get(address).json()
     assert {one["name"] for one in recipe["strategies"]} == set(STRATEGIES)
-    assert {one["name"] for one in recipe["methods"]} == set(METHODS)
+    assert {one["name"] for one in recipe["methods"]} == set(methods_offered())
     assert recipe["strategy"] in STRATEGIES
 
     for strategy in STRATEGIES:
@@ -38,4 +38,4 @@ def test_a_manager_reads_the_recipe_with_all_choices_and_changes_it() -> None:
         assert refused.status_code == 400
         assert sentence in refused.json()["detail"]
     learner.refresh_from_db()
-    assert learner.method in METHODS
+    assert learner.method in methods_offered()

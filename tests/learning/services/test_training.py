@@ -5,6 +5,7 @@ import pytest
 from labelling.models import Item, Project, Queue, QueueEntry
 from learning.core.methods import METHODS
 from learning.models import ModelVersion, Round, TrainingRun
+from learning.selectors import methods_offered
 from learning.services.artifacts import artifact_get, predictor_load
 from learning.services.embeddings import embeddings_load
 from learning.services.learners import learner_update
@@ -143,7 +144,7 @@ def test_a_project_deleted_in_the_middle_ends_its_run_quietly(monkeypatch: pytes
     assert not TrainingRun.objects.filter(pk=run.pk).exists()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods_offered())
 def test_every_method_trains_on_a_project_and_the_same_labels_give_the_same_bits(method: str) -> None:
     project, truth = digits_project(150)
     embed_all()
