@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from learning.core.geometry import Float32, squares
 
-STEPS = 5  # of Lloyd's algorithm: from good seeds, later ones move few points
+STEPS = 4  # of Lloyd's algorithm: from good seeds, later ones move few points
 
 
 def k_means(points: Float32, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
