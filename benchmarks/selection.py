@@ -2,8 +2,9 @@
 
 Large pools lie in memory-mapped float16 shards, written first (not timed, so they may be in the system's
 cache), and are scored with a linear head; see `benchmarks.shards`. The comparison times whole queries,
-probabilities included, ours and theirs in turn on the same data. scikit-activeml has no UHerding: it is
-compared with its MaxHerding, the same sum with U = 1.
+probabilities included, ours and theirs in turn on the same data, both with one thread for the linear algebra,
+as the product's workers have. scikit-activeml has no UHerding: it is compared with its MaxHerding, the same
+sum with U = 1.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 from skactiveml.classifier import SklearnClassifier
 from skactiveml.pool import Badge, CoreSet, MaxHerding, TypiClust
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from benchmarks.report import Claim, print_report
 from benchmarks.shards import BATCH, CLASSES, DIMENSIONS, LABELLED, STRATEGY, clustered, write_shards
@@ -86,7 +88,8 @@ def next_to_scikit_activeml(name: str, seed: int) -> tuple[float, float]:
         algorithm = {"typiclust": TypiClust, "coreset": CoreSet, "uherding": MaxHerding}[name]
         return algorithm(random_state=seed).query(X, y, batch_size=BATCH)
 
-    return seconds(ours), seconds(theirs)
+    with threadpool_limits(1):
+        return seconds(ours), seconds(theirs)
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -73,13 +73,15 @@ def choose_from(folder: Path, seed: int) -> tuple[float, float]:
             found[inside] = np.load(paths[shard], mmap_mode="r")[rows[inside] % SHARD]
         return found
 
-    began = time.perf_counter()
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as threads:
+        began = time.perf_counter()
         shards = list(threads.map(score, range(len(paths))))
-    scored = time.perf_counter()
-    kept = keep_best(shards, KEEP, rng)
-    query = rank_kept(kept, fetch, lambda pool: select(STRATEGY, pool, BATCH, rng).query, logits, labelled)
-    ended = time.perf_counter()
+        scored = time.perf_counter()
+        kept = keep_best(shards, KEEP, rng)
+        query = rank_kept(
+            kept, fetch, lambda pool: select(STRATEGY, pool, BATCH, rng).query, logits, labelled
+        )
+        ended = time.perf_counter()
     if len(query.indices) != BATCH:
         raise SystemExit(f"{len(query.indices)} items were chosen, not {BATCH}.")
     print(f"scoring {scored - began:.2f} s, choosing {ended - scored:.2f} s", file=sys.stderr)

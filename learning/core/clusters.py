@@ -13,7 +13,7 @@ from learning.core.lazy import lazy
 sklearn_cluster = lazy("sklearn.cluster")
 exceptions = lazy("sklearn.exceptions")
 
-STEPS = 5  # of Lloyd's algorithm: from good seeds, later ones move few points
+STEPS = 4  # of Lloyd's algorithm: from good seeds, later ones move few points
 
 
 def k_means(points: Float32, count: int, rng: np.random.Generator) -> NDArray[np.int64]:

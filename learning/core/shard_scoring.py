@@ -27,7 +27,7 @@ class ShardScores:
     size: int  # items in the shard
     best: Rows  # (M,), the most unsure first
     scores: Float32  # (M,), of the best
-    others: Rows  # (m,), drawn at random from the rest
+    drawn: Rows  # (m,), at random, in case the score is blind to something
 
 
 def score_shard(
@@ -38,7 +38,7 @@ def score_shard(
     keep: int,
     rng: np.random.Generator,
 ) -> ShardScores:
-    """The `keep` items of a shard (n, D) with the smallest margin, and a tenth as many drawn from the rest.
+    """The `keep` items of a shard (n, D) with the smallest margin, and a tenth as many drawn from all.
 
     `embeddings` may be float16 and memory-mapped: BLOCK rows are read and scored at a time. To find the best
     of the whole pool exactly, `keep` is as many as `keep_best` will keep in all. Raises ValueError for scores
@@ -55,11 +55,8 @@ def score_shard(
             f"{bad} of the {size} items from row {first_row} on have a score that is not a number."
         )
     order = _best(scores, keep)
-    rest = np.ones(size, dtype=bool)
-    rest[order] = False
-    others = np.flatnonzero(rest)
-    others = rng.choice(others, min(len(others), keep // 10), replace=False)
-    return ShardScores(size, first_row + order, scores[order], np.sort(first_row + others))
+    drawn = rng.choice(size, min(size, keep // 10), replace=False)
+    return ShardScores(size, first_row + order, scores[order], first_row + drawn)
 
 
 def unsure(logits: Float32) -> Float32:
@@ -77,17 +74,14 @@ def unsure(logits: Float32) -> Float32:
 
 
 def keep_best(shards: Sequence[ShardScores], keep: int, rng: np.random.Generator) -> Rows:
-    """Rows (M,) of the pool, ascending: the `keep` best of all shards, and a tenth as many of the others.
-
-    The others are drawn evenly: each shard's share is its size.
+    """Rows (M,) of the pool, ascending: the `keep` best of all shards, and a tenth as many drawn from all of
+    it: each item has the same chance, and one that is among the best too counts once.
     """
     best = np.concatenate([shard.best for shard in shards])
     scores = np.concatenate([shard.scores for shard in shards])
     sizes = np.array([shard.size for shard in shards], dtype=np.float64)
-    drawn = [
-        rng.choice(shard.others, min(len(shard.others), round(keep / 10 * share)), replace=False)
-        for shard, share in zip(shards, sizes / max(sizes.sum(), 1), strict=True)
-    ]
+    counts = rng.multinomial(keep // 10, sizes / sizes.sum())
+    drawn = [shard.drawn[:count] for shard, count in zip(shards, counts, strict=True)]
     return np.union1d(best[_best(scores, keep)], np.concatenate(drawn)).astype(np.int64)
 
 

@@ -107,9 +107,9 @@ def _without_copies(used: Strategy, pool: Pool, k: int, rng: np.random.Generator
     if pool.embeddings is None or len(query.indices) == 0:
         return query
     _check_shape(pool, "embeddings")
-    if k < HEAD and copies(pool.embeddings[query.indices], pool.labelled_embeddings).any():
+    copy = copies(pool.embeddings[query.indices[:HEAD]], pool.labelled_embeddings)
+    if k < HEAD and copy.any():
         query = used.choose(pool, k + HEAD, rng)  # so short a ranking has no end to send copies to
-    copy = np.zeros(len(query.indices), dtype=bool)
-    copy[:HEAD] = copies(pool.embeddings[query.indices[:HEAD]], pool.labelled_embeddings)
-    order = np.argsort(copy, kind="stable")[:k]
+        copy = copies(pool.embeddings[query.indices[:HEAD]], pool.labelled_embeddings)
+    order = np.argsort(np.pad(copy, (0, len(query.indices) - len(copy))), kind="stable")[:k]
     return Query(query.indices[order], np.minimum.accumulate(query.scores[order]), query.note)

@@ -113,6 +113,7 @@ def test_arrays_of_another_length_are_refused(name: str, field: str) -> None:
 def test_every_strategy_says_in_a_sentence_when_it_helps(name: str) -> None:
     entry: Strategy = STRATEGIES[name]
     assert entry.title
+    assert entry.cost.endswith(".")
     assert "help" in entry.summary or "choice" in entry.summary
     assert len(select(name, a_pool(), 5, rng()).reason) <= 300
 
