@@ -1,9 +1,9 @@
 """How many labels does an accuracy cost? Strategies with the same final model, on features of two kinds.
 
 Inductive: the test pictures are seen by nothing before they are measured, not even unlabelled. A project's
-own features are pretrained on the pool (VICReg), with nothing tuned to a data set; pool and test set are drawn
-once, the seeds vary everything else. The baseline is what users of modAL do: margin queries and logistic
-regression on pixels.
+own features are pretrained on the pool (VICReg), with nothing tuned to a data set; pool and test set are
+drawn once, the seeds vary everything else. The baseline is what users of modAL do: margin queries and
+logistic regression on pixels.
 """
 
 import argparse

@@ -13,7 +13,7 @@ class Learner(models.Model):
     enabled = models.BooleanField(default=True)
     backbone = models.CharField(max_length=60, default="efficientnet-lite0")
     method = models.CharField(max_length=60, default="transfer")
-    strategy = models.CharField(max_length=60, default="margin")
+    strategy = models.CharField(max_length=60, default="auto")
     retrain_after = models.PositiveIntegerField(
         default=1, validators=[MinValueValidator(1)], help_text="New labels before the next training."
     )

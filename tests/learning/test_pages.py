@@ -88,7 +88,7 @@ def test_the_panel_shows_accuracy_with_its_interval_and_what_the_queue_asks(trai
     assert f'class="accuracy" data-accuracy="{version.metrics["accuracy"]}"' in shown
     assert "measured blind on 12 hold-out labels" in shown
     assert "Version 1" in shown
-    assert "Margin" in shown
+    assert "Automatic" in shown
     assert "round 1" in shown
     assert "Up to date: the model knows all labels." in shown
 
@@ -143,13 +143,13 @@ def test_strangers_see_nothing_and_only_managers_change_the_learner(trained: Pro
     assert annotator.post(f"{base}/learner/", {"strategy": "random"}).status_code == 403
     assert annotator.get(f"{base}/models/1/").status_code == 200
     assert annotator.get(f"{base}/models/1/card").status_code == 403
-    assert learner_of(trained).strategy == "margin"
+    assert learner_of(trained).strategy == "auto"
 
 
 def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project) -> None:
     manager = signed_in(factories.member(trained, Membership.Role.MANAGER))
     address = f"/projects/{trained.slug}/learner/"
-    assert "Margin" in manager.get(address).content.decode()
+    assert "Automatic" in manager.get(address).content.decode()
     recipe = {
         "enabled": "on",
         "strategy": "entropy",

@@ -96,7 +96,7 @@ def test_the_same_labels_recipe_and_seed_give_the_same_version_once() -> None:
     version = ModelVersion.objects.get(project=project)
     rounds = Round.objects.filter(project=project).order_by("number")
     assert [(made.strategy, made.model_version) for made in rounds] == [
-        ("margin", version),
+        ("auto", version),
         ("entropy", version),
     ]
     assert len({made.seed for made in rounds}) == 2
