@@ -27,11 +27,11 @@ def runs_create_due() -> None:
     due = (
         Learner.objects.filter(enabled=True)
         .annotate(newest=Coalesce(Subquery(newest), 0, output_field=BigIntegerField()))
-        .filter(Q(newest__gt=F("trained_through")) | Q(requested_at__isnull=False, newest__gt=0))
+        .filter(Q(newest__gt=F("trained_through")) | Q(requested_at__isnull=False))
         .filter(Exists(embedded), ~Exists(live))
     )
     for learner in due:
-        if not (_enough_labels(learner) and _two_classes(learner) and not _just_failed(learner)):
+        if not (_enough_labels(learner) and _something_to_learn(learner) and not _just_failed(learner)):
             continue
         if _embedding_still_changes(learner):
             continue
@@ -53,9 +53,12 @@ def _enough_labels(learner: Learner) -> bool:
     return len(new.values_list("id", flat=True)) == wanted
 
 
-def _two_classes(learner: Learner) -> bool:
-    """Before the first model, wait for labels of two classes; afterwards the run itself sees to it."""
-    if ModelVersion.objects.filter(learner=learner).exists():
+def _something_to_learn(learner: Learner) -> bool:
+    """Before the first model, wait for labels of two classes; afterwards the run itself sees to it.
+
+    Images that have just been embedded, or a manager, ask for a ranking, which needs no model.
+    """
+    if learner.requested_at is not None or ModelVersion.objects.filter(learner=learner).exists():
         return True
     labels = Consensus.objects.filter(question=learner.question_id, item__split=Item.Split.POOL)
     return len(labels.values_list("label", flat=True).distinct()[:2]) == 2

@@ -16,7 +16,7 @@ from labelling.services.queue import RankedItem, queue_swap
 from learning.core.methods import METHODS, Head, TrainingData, fit_committee, softmax
 from learning.core.pool import Pool
 from learning.core.strategies import STRATEGIES, Selection, select
-from learning.models import Learner, Round, TrainingRun
+from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.embeddings import embeddings_load
 from learning.services.outlook import Outlook, outlook_of, probes_of
 from learning.services.runs import run_done
@@ -38,6 +38,8 @@ class Ranking:
 
 def run_train(*, run_id: int) -> bool:
     """Train, measure, publish, rank, swap the queue. True when this call published.
+
+    Without labels of two classes yet, there is a ranking and no model.
 
     Harmless to call for a run that is done, gone or another worker's. Slow work happens outside transactions;
     all that people see changes in one at the end, and only if this worker still owns the run.
@@ -68,11 +70,16 @@ def _train(run: TrainingRun) -> bool:
     through = annotations_through(project=project)
     ids, embeddings = embeddings_load(project=project, backbone=learner.backbone)  # (N,), (N, D)
     snapshot = snapshot_take(question=learner.question, embedded=ids)
-    if not snapshot.trainable:
+    if not snapshot.trainable and ModelVersion.objects.filter(learner=learner).exists():
         # Labels were undone since the run was made: the ranking in force stays.
         with transaction.atomic():
             run_done(run=run, through=through, snapshot=snapshot.digest)
         return False
+    if not snapshot.trainable:
+        work_owned(run, stage="ranking the pool for the first labels")
+        ranking = _rank_without_model(run, snapshot, ids, embeddings)
+        _publish(run, None, ranking, through, snapshot.digest, started)
+        return True
 
     count = len(snapshot.pool.labels)
     work_owned(
@@ -101,7 +108,7 @@ def _train(run: TrainingRun) -> bool:
     labelled = np.concatenate([snapshot.pool.rows, snapshot.holdout.rows])
     probes = embeddings[probes_of(len(ids), labelled)]
     outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes)
-    _publish(run, draft, ranking, outlook, through, snapshot.digest, started)
+    _publish(run, (draft, outlook), ranking, through, snapshot.digest, started)
     return True
 
 
@@ -114,6 +121,30 @@ def _unlabelled(run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64]) ->
         return np.empty(0, np.int64)
     rows = rows_of(np.array(pool_ids(run.project), np.int64), ids)
     return np.setdiff1d(rows[rows >= 0], snapshot.pool.rows)
+
+
+def _open_rows(run: TrainingRun, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows (M,) of the pool's items that can be asked and are embedded."""
+    rows = rows_of(np.array(open_pool_ids(run.project), np.int64), ids)
+    return rows[rows >= 0]
+
+
+def _rank_without_model(
+    run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64], embeddings: NDArray[np.float32]
+) -> Ranking:
+    """Before there are labels of two classes: a strategy that covers the pool can, the others cannot."""
+    rows = _open_rows(run, ids)
+    known = snapshot.pool
+    pool = Pool(
+        size=len(rows),
+        embeddings=embeddings[rows],
+        labelled_embeddings=embeddings[known.rows] if len(known.rows) else None,
+        labelled_labels=known.labels if len(known.rows) else None,
+    )
+    selection = select(run.learner.strategy, pool, run.learner.queue_length, np.random.default_rng(run.seed))
+    query = selection.query
+    items = zip(ids[rows[query.indices]].tolist(), query.scores.tolist(), strict=True)
+    return Ranking(selection, [RankedItem(item, score) for item, score in items], len(rows))
 
 
 def _rank(
@@ -129,8 +160,7 @@ def _rank(
     learner = run.learner
     rng = np.random.default_rng(run.seed)
     needs = STRATEGIES[learner.strategy].needs
-    rows = rows_of(np.array(open_pool_ids(run.project), np.int64), ids)
-    rows = rows[rows >= 0]  # (M,)
+    rows = _open_rows(run, ids)
     features = embeddings[rows]  # (M, D)
     logits = head.logits(features)  # (M, K)
     # Fitted on the hold-out, the temperature says how sure a suggestion is; no strategy may see it.
@@ -163,9 +193,8 @@ def _rank(
 
 def _publish(
     run: TrainingRun,
-    draft: VersionDraft,
+    made: tuple[VersionDraft, Outlook] | None,
     ranking: Ranking,
-    outlook: Outlook,
     through: int,
     snapshot: str,
     started: float,
@@ -176,8 +205,9 @@ def _publish(
         run_done(run=run, through=through, snapshot=snapshot)
         # One publisher a project at a time; annotations, which only point at the project, are not held up.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        version = version_publish(run=run, draft=draft)
-        Learner.objects.filter(pk=run.learner_id).update(outlook=outlook)
+        version = version_publish(run=run, draft=made[0]) if made else None
+        if made:
+            Learner.objects.filter(pk=run.learner_id).update(outlook=made[1])
         last = Round.objects.filter(project=project).order_by("-number").values_list("number", flat=True)
         number = (last.first() or 0) + 1
         queue_swap(
@@ -186,7 +216,7 @@ def _publish(
             round_number=number,
             strategy=selection.strategy,
             reason=selection.reason[:300],
-            model_digest=version.digest,
+            model_digest=version.digest if version else "",
             through_annotation=through,
         )
         Round.objects.create(

@@ -121,10 +121,22 @@ def test_before_two_classes_are_labelled_nothing_is_trained() -> None:
     Item.objects.filter(project=project).exclude(pk__in=zeros).update(open=False)
     label_items(project, truth, 3)
 
-    runs_create_due()
+    # The images were embedded: they are ranked, without a model.
+    assert run_train(run_id=due_run().pk)
+    made = Round.objects.get(project=project)
+    assert (made.model_version, made.strategy) == (None, "auto")
+    assert "Max herding, as there is no model yet." in made.reason
+    queue = Queue.objects.get(project=project)
+    assert (queue.round_number, queue.model_digest) == (1, "")
+    entries = QueueEntry.objects.filter(project=project, generation=queue.generation)
+    assert set(entries.values_list("item__split", "suggestion__name")) == {("pool", None)}
 
-    assert not TrainingRun.objects.exists()
-    assert learner_of(project).trained_through == 0
+    # More labels of the one class change nothing.
+    Item.objects.filter(project=project, pk__in=zeros).update(open=True)
+    label_items(project, truth, 1)
+    runs_create_due()
+    assert TrainingRun.objects.count() == 1
+    assert not ModelVersion.objects.exists()
 
 
 def test_a_project_deleted_in_the_middle_ends_its_run_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
