@@ -129,7 +129,7 @@ def test_before_two_classes_are_labelled_nothing_is_trained() -> None:
     queue = Queue.objects.get(project=project)
     assert (queue.round_number, queue.model_digest) == (1, "")
     entries = QueueEntry.objects.filter(project=project, generation=queue.generation)
-    assert set(entries.values_list("item__split", "suggestion__name")) == {("pool", None)}
+    assert entries.filter(item__split=Item.Split.POOL, suggestion=None).count() == entries.count() > 0
 
     # More labels of the one class change nothing.
     Item.objects.filter(project=project, pk__in=zeros).update(open=True)
