@@ -1,9 +1,9 @@
 """How many labels does an accuracy cost? Strategies with the same final model, on features of two kinds.
 
 Inductive: the test pictures are seen by nothing before they are measured, not even unlabelled. A project's
-own features are pretrained on the pool (VICReg), with nothing tuned to a data set; pool and test set are
-drawn once, the seeds vary everything else. The baseline is what users of modAL do: margin queries and
-logistic regression on pixels.
+own features are pretrained on the pool (VICReg), with nothing tuned to a data set. Pool, test set and
+pretraining are drawn once, the seeds vary the rest: the errors tell nothing of another draw. The baseline is
+what users of modAL do: margin queries and logistic regression on pixels.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from benchmarks.report import Claim, print_report
 from learning.core.backbones import BACKBONES
 from learning.core.backbones.base import export
 from learning.core.cached import CachedClassifier
-from learning.core.methods import METHODS, TrainingData, softmax
+from learning.core.methods import METHODS, Head, TrainingData, softmax
+from learning.core.methods.folds import folds, held_out_answers
 from learning.core.networks.pretrain import SIZE, pretrain
 from learning.core.pool import Pool
 from learning.core.predictor import Embedder
@@ -33,6 +34,8 @@ from learning.core.strategies import select
 CLASSES = 10
 STEP = 10  # labels between two rankings
 IMAGENET = BACKBONES["efficientnet-lite0"]
+FOLDS = 5
+CHOSEN = "chosen by held-back labels"
 STRATEGIES = ("random", "margin", "typiclust", "badge", "uherding", "auto")
 FINAL = "self-training"
 AIMS = {  # accuracy in % at a number of labels
@@ -67,21 +70,26 @@ def main() -> None:
         config = {"epochs": 4} if options.quick else {"epochs": options.epochs} if options.epochs else {}
         strategies = ("random", "margin", "auto") if options.quick else STRATEGIES
         seeds = range(1 if options.quick else options.seeds)
-        best: dict[int, float] = {}
-        for kind, split in _splits(pictures, config):
-            for strategy in strategies:
-                with threadpool_limits(1):
-                    found = [run(split, strategy, budgets, seed) for seed in seeds]
-                rows.append(_row(pictures.name, kind, strategy, budgets, found))
-                if strategy == "auto":
-                    best = {b: max(best.get(b, 0.0), float(np.mean([f[b] for f in found]))) for b in budgets}
+        splits = dict(_splits(pictures, config))
         with threadpool_limits(1):
+            for kind, split in splits.items():
+                for strategy in strategies:
+                    found = [run([split], strategy, budgets, seed) for seed in seeds]
+                    rows.append(_row(pictures.name, kind, strategy, budgets, found))
+            found = [run(list(splits.values()), "auto", budgets, seed) for seed in seeds]
+            rows.append(_row(pictures.name, CHOSEN, "auto", budgets, found))
+            claims += [
+                Claim(
+                    f"{pictures.name}, {b} labels, auto, features {CHOSEN}",
+                    AIMS[pictures.name][b],
+                    float(np.mean([one[b] for one in found])),
+                    "%",
+                    more_is_better=True,
+                )
+                for b in budgets
+            ]
             found = [as_modal_users_do(pictures, budgets, seed) for seed in seeds]
-        rows.append(_row(pictures.name, "pixels", "modAL margin, LogReg", budgets, found))
-        claims += [
-            Claim(f"{pictures.name}, {b} labels, auto", AIMS[pictures.name][b], best[b], "%", True)
-            for b in budgets
-        ]
+            rows.append(_row(pictures.name, "pixels", "modAL margin, LogReg", budgets, found))
     print_report("labels", rows, claims)
 
 
@@ -120,12 +128,18 @@ def _embedded(onnx: bytes, images: NDArray[np.uint8]) -> Matrix:
     return np.concatenate([embedder.embed(images[i : i + 64]) for i in range(0, len(images), 64)])
 
 
-def run(split: Split, strategy: str, budgets: list[int], seed: int) -> dict[int, float]:
-    """Label STEP by STEP as the strategy ranks, and measure the final model at each budget, in %."""
+def run(splits: list[Split], strategy: str, budgets: list[int], seed: int) -> dict[int, float]:
+    """Label STEP by STEP as the strategy ranks, and measure the final model at each budget, in %.
+
+    Of several kinds of features of the same pictures, the one is used at each step that answers most labels
+    held back from it, as the product chooses; of equals the first.
+    """
     rng = np.random.default_rng(seed)
     known = np.empty(0, np.int64)
     measured: dict[int, float] = {}
+    split = splits[0]
     while len(known) < budgets[-1]:
+        split = max(splits, key=lambda one: _held_back(one, known)) if len(splits) > 1 else split
         free = np.setdiff1d(np.arange(len(split.labels)), known)
         pool = _pool(split, known, free)
         # Before there is a model, a strategy that needs one falls back to random by itself.
@@ -136,12 +150,26 @@ def run(split: Split, strategy: str, budgets: list[int], seed: int) -> dict[int,
     return measured
 
 
+def _held_back(split: Split, known: NDArray[np.int64]) -> int:
+    """Right answers to labels held back from transfer."""
+    labels = split.labels[known]
+    parts = folds(labels, FOLDS, np.random.default_rng(0)) if len(np.unique(labels)) > 1 else []
+    if not parts:
+        return 0
+    data = TrainingData(split.features[known], labels, CLASSES)
+    return int(held_out_answers(_transfer, data, parts).sum())
+
+
+def _transfer(data: TrainingData) -> Head:
+    return METHODS["transfer"].fit(data, {}, np.random.default_rng(0))
+
+
 def _pool(split: Split, known: NDArray[np.int64], free: NDArray[np.int64]) -> Pool:
     labels = split.labels[known]
     if len(np.unique(labels)) < 2:
         return Pool(len(free), None, split.features[free], labelled_embeddings=split.features[known])
     data = TrainingData(split.features[known], labels, CLASSES)
-    head = METHODS["transfer"].fit(data, {}, np.random.default_rng(0))
+    head = _transfer(data)
     features = split.features[free]
     return Pool(
         len(free),

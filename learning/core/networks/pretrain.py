@@ -1,5 +1,6 @@
 """The training loop of every pretraining method: reports, stops when told, goes on from a checkpoint."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from learning.core.networks.small_cnn import SmallCnn, pixels
@@ -64,9 +66,9 @@ def pretrain(
 ) -> SmallCnn:
     """Train a network on `images` (N, S, S, 3) without a label; S is a multiple of 8.
 
-    `report(share, words)` is called after every epoch and may raise to end it. `keep` then gets a checkpoint
-    (safetensors); with it a later call goes on, to the same network bit for bit. The same images, config,
-    seed and number of threads give the same network on one kind of machine.
+    After every epoch `keep` gets a checkpoint (safetensors), and `report(share, words)` is called, which may
+    raise to end it; with a checkpoint a later call goes on, to the same network bit for bit. The same images,
+    config, seed and number of threads give the same network on one kind of machine.
 
     Raises ValueError for pictures that are all the same, a bad setting, or a checkpoint of something else.
     """
@@ -82,7 +84,8 @@ def pretrain(
     parts = torch.nn.ModuleDict({"network": network, "head": head}).train()
     steps = len(images) // plan.batch
     optimizer = torch.optim.AdamW(parts.parameters(), lr=plan.rate, weight_decay=DECAY)
-    recipe = {"method": method.name, "images": list(images.shape), "seed": seed, **plan.as_json()}
+    pictures = hashlib.sha256(images.tobytes()).hexdigest()
+    recipe = {"method": method.name, "images": pictures, "seed": seed, **plan.as_json()}
     made_of = torch.frombuffer(bytearray(json.dumps(recipe).encode()), dtype=torch.uint8)
     done = _restore(checkpoint, made_of, parts, optimizer, generator) if checkpoint else 0
     data = torch.from_numpy(images)
@@ -134,7 +137,10 @@ def _restore(
     generator: torch.Generator,
 ) -> int:
     """How many epochs are done."""
-    tensors = load(checkpoint)
+    try:
+        tensors = load(checkpoint)
+    except SafetensorError as error:
+        raise ValueError("The checkpoint is damaged: begin anew.") from error
     if not torch.equal(tensors["made_of"], made_of):
         raise ValueError("The checkpoint is of another pretraining: begin anew.")
     parts.load_state_dict({n.removeprefix("parts."): v for n, v in tensors.items() if n.startswith("parts.")})

@@ -46,8 +46,11 @@ def test_the_same_seed_gives_the_same_bits_also_when_resumed(name: str) -> None:
     resumed = pretrain(images, PRETRAININGS[name], config, 5, checkpoint=kept[0])
     assert bits(resumed) == bits(whole)
     assert bits(pretrain(images, PRETRAININGS[name], config, 6)) != bits(whole)
-    with pytest.raises(ValueError, match="of another pretraining"):
-        pretrain(images, PRETRAININGS[name], config, 6, checkpoint=kept[0])
+    for others, seed in ((images, 6), (images[::-1].copy(), 5)):
+        with pytest.raises(ValueError, match="of another pretraining"):
+            pretrain(others, PRETRAININGS[name], config, seed, checkpoint=kept[0])
+    with pytest.raises(ValueError, match="is damaged"):
+        pretrain(images, PRETRAININGS[name], config, 5, checkpoint=kept[0][:-9])
 
 
 @EVERY
