@@ -8,310 +8,131 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("labelling", "0001_initial"),
+        ('labelling', '0001_initial'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Learner",
+            name='Learner',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("enabled", models.BooleanField(default=True)),
-                ("backbone", models.CharField(default="efficientnet-lite0", max_length=60)),
-                ("method", models.CharField(default="transfer", max_length=60)),
-                ("strategy", models.CharField(default="margin", max_length=60)),
-                (
-                    "retrain_after",
-                    models.PositiveIntegerField(
-                        default=1,
-                        help_text="New labels before the next training.",
-                        validators=[django.core.validators.MinValueValidator(1)],
-                    ),
-                ),
-                (
-                    "queue_length",
-                    models.PositiveIntegerField(
-                        default=10000,
-                        help_text="How many items of the pool are ranked.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(100000),
-                        ],
-                    ),
-                ),
-                ("seed", models.PositiveIntegerField(default=labelling.models.project.random_seed)),
-                ("trained_through", models.BigIntegerField(default=0, editable=False)),
-                ("requested_at", models.DateTimeField(editable=False, null=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="learners",
-                        to="labelling.project",
-                    ),
-                ),
-                (
-                    "question",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="learner",
-                        to="labelling.question",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('enabled', models.BooleanField(default=True)),
+                ('backbone', models.CharField(default='efficientnet-lite0', max_length=60)),
+                ('method', models.CharField(default='transfer', max_length=60)),
+                ('strategy', models.CharField(default='margin', max_length=60)),
+                ('retrain_after', models.PositiveIntegerField(default=1, help_text='New labels before the next training.', validators=[django.core.validators.MinValueValidator(1)])),
+                ('queue_length', models.PositiveIntegerField(default=10000, help_text='How many items of the pool are ranked.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
+                ('seed', models.PositiveIntegerField(default=labelling.models.project.random_seed)),
+                ('trained_through', models.BigIntegerField(default=0, editable=False)),
+                ('requested_at', models.DateTimeField(editable=False, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='learners', to='labelling.project')),
+                ('question', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='learner', to='labelling.question')),
             ],
         ),
         migrations.CreateModel(
-            name="ModelVersion",
+            name='ModelVersion',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("number", models.PositiveIntegerField()),
-                ("digest", models.CharField(max_length=64)),
-                ("method", models.CharField(max_length=60)),
-                ("backbone", models.CharField(max_length=60)),
-                ("labels", models.PositiveIntegerField(help_text="Labels it was trained on.")),
-                ("holdout_labels", models.PositiveIntegerField(help_text="Labels it was measured on.")),
-                ("metrics", models.JSONField()),
-                ("card", models.JSONField()),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "learner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="model_versions",
-                        to="learning.learner",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="model_versions",
-                        to="labelling.project",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('digest', models.CharField(max_length=64)),
+                ('method', models.CharField(max_length=60)),
+                ('backbone', models.CharField(max_length=60)),
+                ('labels', models.PositiveIntegerField(help_text='Labels it was trained on.')),
+                ('holdout_labels', models.PositiveIntegerField(help_text='Labels it was measured on.')),
+                ('metrics', models.JSONField()),
+                ('card', models.JSONField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('learner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_versions', to='learning.learner')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_versions', to='labelling.project')),
             ],
             options={
-                "ordering": ["-number"],
+                'ordering': ['-number'],
             },
         ),
         migrations.CreateModel(
-            name="TrainingRun",
+            name='TrainingRun',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("queued", "Queued"),
-                            ("running", "Running"),
-                            ("done", "Done"),
-                            ("failed", "Failed"),
-                        ],
-                        default="queued",
-                        max_length=7,
-                    ),
-                ),
-                (
-                    "stage",
-                    models.CharField(
-                        blank=True, default="", help_text="What it is doing now, in words.", max_length=60
-                    ),
-                ),
-                ("attempt", models.PositiveSmallIntegerField(default=0)),
-                ("seed", models.PositiveIntegerField()),
-                ("through_annotation", models.BigIntegerField()),
-                (
-                    "snapshot",
-                    models.CharField(
-                        blank=True, default="", help_text="Digest of the labels it read.", max_length=64
-                    ),
-                ),
-                ("error", models.CharField(blank=True, default="", max_length=500)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("heartbeat_at", models.DateTimeField(null=True)),
-                ("finished_at", models.DateTimeField(null=True)),
-                (
-                    "learner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="runs",
-                        to="learning.learner",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="training_runs",
-                        to="labelling.project",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=7)),
+                ('stage', models.CharField(blank=True, default='', help_text='What it is doing now, in words.', max_length=60)),
+                ('attempt', models.PositiveSmallIntegerField(default=0)),
+                ('seed', models.PositiveIntegerField()),
+                ('through_annotation', models.BigIntegerField()),
+                ('snapshot', models.CharField(blank=True, default='', help_text='Digest of the labels it read.', max_length=64)),
+                ('error', models.CharField(blank=True, default='', max_length=500)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('heartbeat_at', models.DateTimeField(null=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('learner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='learning.learner')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='training_runs', to='labelling.project')),
             ],
             options={
-                "ordering": ["-id"],
+                'ordering': ['-id'],
             },
         ),
         migrations.CreateModel(
-            name="Round",
+            name='Round',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("number", models.PositiveIntegerField()),
-                ("strategy", models.CharField(help_text="The strategy that ranked.", max_length=60)),
-                (
-                    "requested",
-                    models.CharField(help_text="The strategy the learner asked for.", max_length=60),
-                ),
-                ("reason", models.CharField(help_text="Why these items, in a sentence.", max_length=300)),
-                ("seed", models.PositiveIntegerField()),
-                (
-                    "candidates",
-                    models.PositiveIntegerField(help_text="Items of the pool that could be asked."),
-                ),
-                ("ranked", models.PositiveIntegerField()),
-                ("head", models.JSONField(default=list)),
-                ("seconds", models.FloatField(help_text="From the start of the run to the swapped queue.")),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "model_version",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="rounds",
-                        to="learning.modelversion",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="rounds",
-                        to="labelling.project",
-                    ),
-                ),
-                (
-                    "run",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="round",
-                        to="learning.trainingrun",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('strategy', models.CharField(help_text='The strategy that ranked.', max_length=60)),
+                ('requested', models.CharField(help_text='The strategy the learner asked for.', max_length=60)),
+                ('reason', models.CharField(help_text='Why these items, in a sentence.', max_length=300)),
+                ('seed', models.PositiveIntegerField()),
+                ('candidates', models.PositiveIntegerField(help_text='Items of the pool that could be asked.')),
+                ('ranked', models.PositiveIntegerField()),
+                ('head', models.JSONField(default=list)),
+                ('seconds', models.FloatField(help_text='From the start of the run to the swapped queue.')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('model_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='rounds', to='learning.modelversion')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rounds', to='labelling.project')),
+                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='round', to='learning.trainingrun')),
             ],
             options={
-                "ordering": ["-number"],
+                'ordering': ['-number'],
             },
         ),
         migrations.AddField(
-            model_name="modelversion",
-            name="run",
-            field=models.OneToOneField(
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="model_version",
-                to="learning.trainingrun",
-            ),
+            model_name='modelversion',
+            name='run',
+            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='model_version', to='learning.trainingrun'),
         ),
         migrations.CreateModel(
-            name="EmbeddingShard",
+            name='EmbeddingShard',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("backbone", models.CharField(max_length=60)),
-                ("number", models.PositiveIntegerField()),
-                (
-                    "item_ids",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
-                ),
-                (
-                    "first_item",
-                    models.BigIntegerField(help_text="The shard covers the project's items from this id ..."),
-                ),
-                ("last_item", models.BigIntegerField(help_text="... to this one.")),
-                (
-                    "failed_ids",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.BigIntegerField(),
-                        default=list,
-                        help_text="Items of the range whose image no longer decodes.",
-                        size=None,
-                    ),
-                ),
-                (
-                    "path",
-                    models.CharField(
-                        blank=True, default="", help_text="Empty until embedded.", max_length=200
-                    ),
-                ),
-                ("digest", models.CharField(blank=True, default="", max_length=64)),
-                (
-                    "claimed_at",
-                    models.DateTimeField(
-                        help_text="A worker is embedding it; a stale claim is retaken.", null=True
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="embedding_shards",
-                        to="labelling.project",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('backbone', models.CharField(max_length=60)),
+                ('number', models.PositiveIntegerField()),
+                ('item_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ('first_item', models.BigIntegerField(help_text="The shard covers the project's items from this id ...")),
+                ('last_item', models.BigIntegerField(help_text='... to this one.')),
+                ('failed_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, help_text='Items of the range whose image no longer decodes.', size=None)),
+                ('path', models.CharField(blank=True, default='', help_text='Empty until embedded.', max_length=200)),
+                ('digest', models.CharField(blank=True, default='', max_length=64)),
+                ('claimed_at', models.DateTimeField(help_text='A worker is embedding it; a stale claim is retaken.', null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embedding_shards', to='labelling.project')),
             ],
             options={
-                "ordering": ["number"],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("project", "backbone", "number"), name="a_shard_number_once"
-                    ),
-                    models.UniqueConstraint(
-                        fields=("project", "backbone", "first_item"), name="an_item_in_one_shard"
-                    ),
-                ],
+                'ordering': ['number'],
+                'constraints': [models.UniqueConstraint(fields=('project', 'backbone', 'number'), name='a_shard_number_once'), models.UniqueConstraint(fields=('project', 'backbone', 'first_item'), name='an_item_in_one_shard')],
             },
         ),
         migrations.AddConstraint(
-            model_name="trainingrun",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", ["queued", "running"])),
-                fields=("learner",),
-                name="one_live_run_a_learner",
-            ),
+            model_name='trainingrun',
+            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('learner',), name='one_live_run_a_learner'),
         ),
         migrations.AddConstraint(
-            model_name="round",
-            constraint=models.UniqueConstraint(fields=("project", "number"), name="a_round_number_once"),
+            model_name='round',
+            constraint=models.UniqueConstraint(fields=('project', 'number'), name='a_round_number_once'),
         ),
         migrations.AddConstraint(
-            model_name="modelversion",
-            constraint=models.UniqueConstraint(fields=("project", "number"), name="a_version_number_once"),
+            model_name='modelversion',
+            constraint=models.UniqueConstraint(fields=('project', 'number'), name='a_version_number_once'),
         ),
     ]
