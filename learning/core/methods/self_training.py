@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from learning.core.methods.base import TrainingData, declared, method, positive
 from learning.core.methods.folds import folds, held_out_answers
-from learning.core.methods.head import Float32, Head, head_of_seen, softmax
+from learning.core.methods.head import Float32, Head, softmax
 from learning.core.methods.semi_supervised import sample
 from learning.core.methods.softmax_regression import softmax_regression
 from learning.core.methods.standardise import standard_of
@@ -77,15 +77,7 @@ def _students(data: TrainingData, strength: float, rng: np.random.Generator) -> 
             weight,
             strength=strength,
         )
-        head = head_of_seen(
-            centre=standard.centre,
-            scale=standard.scale,
-            weight=found.weight,
-            bias=found.bias,
-            seen=seen,
-            classes=data.classes,
-            normalise=True,
-        )
+        head = standard.head(found, seen, data.classes)
     return head
 
 

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from learning.core.lazy import lazy
 from learning.core.methods.base import TrainingData, declared, method, positive
-from learning.core.methods.head import Float32, Head, head_of_seen
+from learning.core.methods.head import Float32, Head
 from learning.core.methods.poisson import neighbour_graph, poisson_learning
 from learning.core.methods.softmax_regression import softmax_regression
 from learning.core.methods.standardise import standard_of
@@ -54,15 +54,7 @@ def semi_supervised(data: TrainingData, config: Mapping[str, Any], rng: np.rando
         weight = np.concatenate([own, np.full(len(kept), SHARE * own.sum() / max(len(kept), 1))])
         rows = np.concatenate([np.arange(n), n + kept])
         fitted = softmax_regression(z[rows], np.eye(len(seen))[targets], weight, strength=strength)
-    return head_of_seen(
-        centre=standard.centre,
-        scale=standard.scale,
-        weight=fitted.weight,
-        bias=fitted.bias,
-        seen=seen,
-        classes=data.classes,
-        normalise=True,
-    )
+    return standard.head(fitted, seen, data.classes)
 
 
 def sample(items: NDArray[Any], most: int, rng: np.random.Generator) -> NDArray[Any]:

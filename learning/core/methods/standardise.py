@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from learning.core.methods.head import Float32, unit
+from learning.core.methods.head import Float32, Head, head_of_seen, unit
+from learning.core.methods.softmax_regression import Weights
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,18 @@ class Standard:
     def features(self, embeddings: Float32) -> Float32:
         """(n, D) -> (n, D), rows of length 1."""
         return unit((embeddings - self.centre) / self.scale)
+
+    def head(self, found: Weights, seen: NDArray[np.int64], classes: int) -> Head:
+        """The head of weights fitted on `features` for the classes `seen` (S,)."""
+        return head_of_seen(
+            centre=self.centre,
+            scale=self.scale,
+            weight=found.weight,
+            bias=found.bias,
+            seen=seen,
+            classes=classes,
+            normalise=True,
+        )
 
 
 def standard_of(embeddings: Float32) -> Standard:

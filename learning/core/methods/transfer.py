@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from learning.core.methods.base import TrainingData, method, positive
-from learning.core.methods.head import Head, head_of_seen
+from learning.core.methods.head import Head
 from learning.core.methods.softmax_regression import softmax_regression
 from learning.core.methods.standardise import standard_of
 
@@ -31,12 +31,4 @@ def transfer(data: TrainingData, config: Mapping[str, Any], rng: np.random.Gener
     found = softmax_regression(
         standard.features(data.embeddings), np.eye(len(seen))[which], data.weight, strength=strength
     )
-    return head_of_seen(
-        centre=standard.centre,
-        scale=standard.scale,
-        weight=found.weight,
-        bias=found.bias,
-        seen=seen,
-        classes=data.classes,
-        normalise=True,
-    )
+    return standard.head(found, seen, data.classes)

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from learning.core.methods.base import NO_LABEL, TrainingData, declared, method, positive
-from learning.core.methods.head import Head, head_of_seen
+from learning.core.methods.head import Head
 from learning.core.methods.softmax_regression import softmax_regression
 from learning.core.methods.standardise import standard_of
 from learning.core.methods.transfer import PENALTY
@@ -41,12 +41,4 @@ def weak_supervision(data: TrainingData, config: Mapping[str, Any], rng: np.rand
     found = softmax_regression(
         standard.features(data.embeddings), targets[:, seen] / inside, weight, strength=strength
     )
-    return head_of_seen(
-        centre=standard.centre,
-        scale=standard.scale,
-        weight=found.weight,
-        bias=found.bias,
-        seen=seen,
-        classes=data.classes,
-        normalise=True,
-    )
+    return standard.head(found, seen, data.classes)

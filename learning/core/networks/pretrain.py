@@ -98,7 +98,7 @@ def pretrain(
             x = pixels(data[order[step * plan.batch : (step + 1) * plan.batch]])
             optimizer.zero_grad(set_to_none=True)
             loss = method.loss(network, head, x, generator)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            torch.autograd.backward(loss)
             optimizer.step()
             total += float(loss.detach())
         if not np.isfinite(total):

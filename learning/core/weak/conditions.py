@@ -58,7 +58,7 @@ class MetadataCondition:
     def holds(self, items: RuleItems) -> Holds:
         return np.array([self._one(row.get(self.field)) for row in items.metadata], dtype=bool)
 
-    def _one(self, found: Any) -> bool:  # noqa: ANN401  # whatever a manifest held
+    def _one(self, found: object) -> bool:
         if found is None:
             return False
         left, right = number(found), number(self.value)
@@ -67,10 +67,12 @@ class MetadataCondition:
         return self.operator not in ORDER and COMPARE[self.operator](str(found), str(self.value))
 
 
-def number(value: Any) -> float | None:  # noqa: ANN401  # whatever a manifest held
+def number(value: object) -> float | None:
+    if not isinstance(value, str | int | float):
+        return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, ValueError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def votes(rules: Sequence[Rule | TableRule], items: RuleItems) -> Votes:
     return np.stack(columns, axis=1) if columns else np.empty((len(items.ids), 0), dtype=np.int64)
 
 
-def rule_from_json(data: Any, classes: int) -> Rule | TableRule:  # noqa: ANN401  # parsed JSON
+def rule_from_json(data: object, classes: int) -> Rule | TableRule:
     """{"name", "label", "when": [{"kind", ...}]} or {"name", "table": {item: label}}, checked.
 
     Raises ValueError with one sentence that names the rule.
@@ -83,15 +82,15 @@ def rule_from_json(data: Any, classes: int) -> Rule | TableRule:  # noqa: ANN401
     return Rule(name, _label(name, data.get("label"), classes), tuple(_condition(name, one) for one in when))
 
 
-def _label(name: str, label: Any, classes: int) -> int:  # noqa: ANN401
+def _label(name: str, label: object, classes: int) -> int:
     if not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < classes:
         raise ValueError(f"Rule '{name}': {label!r} is not one of the labels 0..{classes - 1}.")
     return label
 
 
-def _condition(name: str, data: Any) -> Condition:  # noqa: ANN401
+def _condition(name: str, data: object) -> Condition:
     kind = data.get("kind") if isinstance(data, dict) else None
-    if kind not in KINDS:
+    if not isinstance(data, dict) or not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"Rule '{name}': there is no condition {kind!r}; there are: {', '.join(KINDS)}.")
     fields = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key != "kind"}
     known = KINDS[kind].__annotations__
