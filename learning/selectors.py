@@ -106,7 +106,10 @@ def curve(project: Project, after: int = 0) -> list[dict[str, Any]]:
         )
     )
     names = ("labels", "holdout_labels", "accuracy", "low", "high", "number", "at")
-    return [dict(zip(names, point, strict=True)) for point in points]
+    return [
+        {**dict(zip(names, point, strict=True)), "measured_on": f"{point[1]:,} hold-out labels"}
+        for point in points
+    ]
 
 
 def asking(project: Project) -> Asking:

@@ -1,12 +1,13 @@
 """What more labels would bring, told from the models so far: kept with the learner for its project's page."""
 
+from dataclasses import asdict
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning.core.export import head_read
-from learning.core.learning_curve import CurvePoint, Gain, predicted_gain
+from learning.core.learning_curve import CurvePoint, predicted_curve, predicted_gain
 from learning.core.methods import Head
 from learning.core.stopping import KAPPA_DISTANCE, agreement, stop_signal
 from learning.models import Learner, ModelVersion
@@ -17,6 +18,8 @@ MORE = 100
 # Enough of a curve to extrapolate, and of the pool to compare answers on.
 POINTS = 60
 PROBES = 2000
+# Of the curve's continuation, evenly spread.
+FORECASTS = 13
 
 
 class Outlook(TypedDict):
@@ -26,6 +29,7 @@ class Outlook(TypedDict):
     gain: float | None  # expected, of the accuracy, with the ends of its 95% interval
     gain_low: float | None
     gain_high: float | None
+    forecast: list[dict[str, float]]  # labels, mean, low, high of the curve's continuation
 
 
 def probes_of(count: int, labelled: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -38,7 +42,8 @@ def outlook_of(*, learner: Learner, draft: VersionDraft, head: Head, probes: NDA
     """Compare the draft with the learner's versions. `probes` (P, D): embeddings of unlabelled items."""
     metrics = draft.card["metrics"]
     correct = sum(entry["correct"] for entry in metrics["per_class"])
-    gain = _gain(learner, CurvePoint(draft.card["labels"], correct, metrics["n"]))
+    points = _points(learner, CurvePoint(draft.card["labels"], correct, metrics["n"]))
+    gain = predicted_gain(points, MORE) if points else None
     signal = stop_signal(
         correct=correct,
         n=metrics["n"],
@@ -53,22 +58,31 @@ def outlook_of(*, learner: Learner, draft: VersionDraft, head: Head, probes: NDA
         gain=gain.mean if gain else None,
         gain_low=gain.low if gain else None,
         gain_high=gain.high if gain else None,
+        forecast=_forecast(points),
     )
 
 
-def _gain(learner: Learner, newest: CurvePoint) -> Gain | None:
+def _points(learner: Learner, newest: CurvePoint) -> list[CurvePoint]:
+    """The last version of each number of labels, the draft last; empty if they are too few to go on from."""
     measured = (
         ModelVersion.objects.filter(learner=learner, labels__lt=newest.labels, holdout_labels__gt=0)
         .order_by("labels", "number")
         .values_list("labels", "holdout_labels", "metrics__accuracy")
     )
-    # The last version of each number of labels.
     points = {labels: CurvePoint(labels, accuracy * n, n) for labels, n, accuracy in measured}
     every = [*points.values(), newest]
     if len(every) < 3 or newest.n == 0:
-        return None
+        return []
     kept = np.unique(np.linspace(0, len(every) - 1, min(POINTS, len(every))).round().astype(int))
-    return predicted_gain([every[i] for i in kept], MORE)
+    return [every[i] for i in kept]
+
+
+def _forecast(points: list[CurvePoint]) -> list[dict[str, float]]:
+    """As many labels further as there are now, and MORE at least."""
+    if not points:
+        return []
+    ahead = np.linspace(0, max(MORE, points[-1].labels), FORECASTS).round().astype(int)
+    return [asdict(one) for one in predicted_curve(points, ahead.tolist())]
 
 
 def _kappa(learner: Learner, draft: VersionDraft, head: Head, probes: NDArray[np.float32]) -> float | None:

@@ -15,7 +15,7 @@ from learning.models import ModelVersion
 from learning.selectors import versions_page
 from learning.services.artifacts import artifact_get
 from learning.services.versions import version_judged
-from learning.views.words import accuracy_of, percent
+from learning.views.words import accuracy_of, percent, reliability_of
 
 # What may be downloaded: its name in the address, where the card names it, suffix, content type.
 ARTIFACTS = {
@@ -56,10 +56,7 @@ class ModelView(LoginRequiredMixin, View):
             "card": version.card,
             "per_class": [_class_row(row) for row in metrics["per_class"]],
             "confusion": _confusion(metrics),
-            "reliability": [
-                (percent(row["confidence"]), percent(row["accuracy"]), row["n"])
-                for row in metrics["reliability"]
-            ],
+            "reliability": reliability_of(metrics["reliability"]),
             "ece": None if metrics["ece"] is None else percent(metrics["ece"]),
             "may_open": role != Membership.Role.ANNOTATOR,
             "downloads": [] if role == Membership.Role.ANNOTATOR else list(ARTIFACTS),

@@ -32,9 +32,17 @@ class PanelView(LoginRequiredMixin, View):
 
 class CurveView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> JsonResponse:
-        """The points above version `?after=`, so that a page asks only for what is new to it."""
+        """The points above version `?after=`, so that a page asks only for what is new to it; the
+        target, and how the newest version's curve is expected to go on."""
         project = project_for(request.user, slug)
         after = request.GET.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 10):
             return JsonResponse({"error": f"after={after[:20]!r} is not a version number."}, status=400)
-        return JsonResponse({"points": curve(project, int(after))})
+        learner = learner_of(project)
+        return JsonResponse(
+            {
+                "points": curve(project, int(after)),
+                "target": learner.target if learner else None,
+                "forecast": learner.outlook.get("forecast", []) if learner else [],
+            }
+        )

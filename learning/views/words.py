@@ -1,7 +1,9 @@
 """Figures as people read them."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from learning.core.evaluation import wilson
 from learning.models import ModelVersion
 
 
@@ -33,3 +35,15 @@ def accuracy_of(version: ModelVersion) -> Accuracy | None:
         f"{percent(value)}% ({percent(low)}–{percent(high)})",
         f"measured blind on {n:,} hold-out label{'' if n == 1 else 's'}",
     )
+
+
+def reliability_of(bins: list[dict[str, float]]) -> list[dict[str, Any]]:
+    """Each bin of confidence with the interval of its share of right answers, and both in words."""
+    rows = []
+    for one in bins:
+        low, high = wilson(one["accuracy"] * one["n"], one["n"])
+        words = f"{percent(one['accuracy'])}% ({percent(low)}–{percent(high)})"
+        rows.append(
+            {**one, "low": low, "high": high, "sure": f"{percent(one['confidence'])}%", "words": words}
+        )
+    return rows

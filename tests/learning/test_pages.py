@@ -1,5 +1,6 @@
 """The learning side's pages and fragments, by role and by state."""
 
+import json
 import re
 
 import pytest
@@ -117,11 +118,13 @@ def test_the_curve_gives_only_what_is_new(trained: Project) -> None:
     client = signed_in(factories.member(trained))
     address = f"/projects/{trained.slug}/learning/curve.json"
 
-    (point,) = client.get(address).json()["points"]
+    answer = client.get(address).json()
+    (point,) = answer["points"]
+    assert (answer["target"], answer["forecast"]) == (learner_of(trained).target, [])
 
     assert (point["number"], point["labels"], point["holdout_labels"]) == (1, 30, 12)
     assert point["low"] < point["accuracy"] < point["high"]
-    assert client.get(address, {"after": 1}).json() == {"points": []}
+    assert client.get(address, {"after": 1}).json()["points"] == []
     assert client.get(address, {"after": "x"}).status_code == 400
 
 
@@ -181,6 +184,9 @@ def test_a_reviewer_reads_a_version_and_downloads_its_artifacts(trained: Project
     page = reviewer.get(f"{base}1/").content.decode()
     assert version.digest in page
     assert "Calibration" in page
+    bins = json.loads(re.findall(r'<script id="reliability-bins"[^>]*>(.*?)</script>', page)[0])
+    assert sum(one["n"] for one in bins) == version.holdout_labels
+    assert all(one["low"] <= one["accuracy"] <= one["high"] and one["words"] in page for one in bins)
 
     card = reviewer.get(f"{base}1/card")
 

@@ -1,30 +1,26 @@
-// The plot of hold-out accuracy against the number of labels. It asks every two seconds for the versions that
-// are new to it and redraws only then, in place, so nothing flickers.
+// The plot of accuracy against the number of labels, and how it is expected to go on. It asks every two seconds
+// for the versions that are new to it and redraws only when something changed, in place, so nothing flickers.
+
+import { band, colour, dark, draw, faded, interval, percent } from "./plot.js";
 
 const plot = document.querySelector("#accuracy-curve");
 const words = document.querySelector("#accuracy-curve-words");
-const dark = matchMedia("(prefers-color-scheme: dark)");
+const figures = document.querySelector("#accuracy-curve-figures");
 const PERIOD = 2000;
+const ROWS = 40;
 const points = [];
 let newest = 0;
-
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const percent = (share) => `${(share * 100).toFixed(1)}%`;
-
-function faded(name, share) {
-  // Plotly reads hexadecimal colours with an alpha in rgba() only.
-  const hex = colour(name).replace("#", "");
-  const [r, g, b] = [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  return `rgba(${r}, ${g}, ${b}, ${share})`;
-}
+let ahead = { target: null, forecast: [] };
 
 function traces(measured) {
   const x = measured.map((point) => point.labels);
   const accent = colour("--accent");
-  const edge = { x, type: "scatter", mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+  const { target, forecast } = ahead;
+  const later = forecast.map((point) => point.labels);
+  const end = Math.max(...x, ...later);
+  const expected = { type: "scatter", mode: "lines", showlegend: false };
   return [
-    { ...edge, y: measured.map((point) => point.high) },
-    { ...edge, y: measured.map((point) => point.low), fill: "tonexty", fillcolor: faded("--accent", 0.18) },
+    ...band(x, measured.map((point) => point.low), measured.map((point) => point.high), faded("--accent", 0.18)),
     {
       x,
       y: measured.map((point) => point.accuracy),
@@ -34,39 +30,83 @@ function traces(measured) {
       marker: { color: accent, size: 5 },
       text: measured.map(
         (point) =>
-          `version ${point.number}: ${percent(point.accuracy)} (${percent(point.low)}–${percent(point.high)})` +
-          `<br>${point.labels} labels, measured on ${point.holdout_labels} hold-out labels`,
+          `version ${point.number}: ${percent(point.accuracy)} (${interval(point)})` +
+          `<br>${point.labels} labels, measured on ${point.measured_on}`,
       ),
       hovertemplate: "%{text}<extra></extra>",
       showlegend: false,
     },
+    ...band(later, forecast.map((point) => point.low), forecast.map((point) => point.high), faded("--holdout", 0.16)),
+    {
+      ...expected,
+      x: later,
+      y: forecast.map((point) => point.mean),
+      line: { color: colour("--holdout"), width: 2, dash: "dash" },
+      text: forecast.map((point) => `expected with ${point.labels} labels: ${percent(point.mean)} (${interval(point)})`),
+      hovertemplate: "%{text}<extra></extra>",
+    },
+    {
+      ...expected,
+      x: target === null ? [] : [0, end],
+      y: target === null ? [] : [target, target],
+      line: { color: colour("--good"), width: 1.5, dash: "dot" },
+      hoverinfo: "skip",
+    },
   ];
 }
 
-function layout() {
-  const axis = { gridcolor: colour("--line"), linecolor: colour("--line-strong"), zeroline: false, fixedrange: true };
+function layout(measured) {
+  const { target } = ahead;
+  // From the lowest measurement down to the next ten percent: near the top is where it matters.
+  const lowest = Math.min(...measured.map((point) => point.accuracy), target ?? 1);
   return {
-    height: 280,
-    margin: { l: 52, r: 12, t: 10, b: 44 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: colour("--muted"), family: getComputedStyle(document.body).fontFamily, size: 12 },
-    hoverlabel: { bgcolor: colour("--surface"), bordercolor: colour("--line-strong"), font: { color: colour("--ink") } },
-    xaxis: { ...axis, title: { text: "labels trained on" }, rangemode: "tozero" },
-    yaxis: { ...axis, title: { text: "hold-out accuracy" }, tickformat: ".0%", range: [0, 1.02] },
+    xaxis: { title: { text: "labels trained on" }, rangemode: "tozero" },
+    yaxis: { title: { text: "accuracy" }, tickformat: ".0%", range: [Math.max(0, Math.floor(lowest * 10 - 0.5) / 10), 1.01] },
+    annotations:
+      target === null
+        ? []
+        : [{ x: 0, y: target, xanchor: "left", yanchor: "bottom", showarrow: false, text: `to reach: ${percent(target)}`, font: { color: colour("--good") } }],
   };
 }
 
-function draw() {
+function describe(measured) {
+  const last = measured[measured.length - 1];
+  const end = ahead.forecast[ahead.forecast.length - 1];
+  words.textContent =
+    `Version ${last.number}: ${percent(last.accuracy)} with ${last.labels} labels. The band is Wilson's 95% interval of ` +
+    `each measurement (${last.measured_on} now).` +
+    (end ? ` Dashed: what is expected, ${percent(end.mean)} (${interval(end)}) with ${end.labels} labels.` : "") +
+    (ahead.target === null ? "" : ` To reach: ${percent(ahead.target)}.`);
+}
+
+function tabulate(measured) {
+  const step = Math.ceil(measured.length / ROWS);
+  const kept = measured.filter((_, at) => (measured.length - 1 - at) % step === 0);
+  const rows = [
+    ...kept.map((point) => [point.labels, `${percent(point.accuracy)} (${interval(point)})`, `version ${point.number}, ${point.measured_on}`]),
+    ...ahead.forecast.slice(1).map((point) => [point.labels, `${percent(point.mean)} (${interval(point)})`, "expected"]),
+  ];
+  figures.hidden = false;
+  figures.querySelector("tbody").replaceChildren(
+    ...rows.map((cells) => {
+      const row = document.createElement("tr");
+      cells.forEach((text, at) => {
+        const cell = row.insertCell();
+        cell.textContent = text;
+        if (at < 2) cell.className = "number";
+      });
+      return row;
+    }),
+  );
+}
+
+function show() {
   const measured = points.filter((point) => point.accuracy !== null);
   if (measured.length === 0) return;
-  const last = measured[measured.length - 1];
-  plot.hidden = false;
   plot.dataset.points = measured.length;
-  window.Plotly.react(plot, traces(measured), layout(), { displayModeBar: false, responsive: true });
-  words.textContent =
-    `Version ${last.number}: ${percent(last.accuracy)} with ${last.labels} labels. The band is the 95% interval ` +
-    `of blind hold-out labels (${last.holdout_labels} now).`;
+  draw(plot, traces(measured), layout(measured));
+  describe(measured);
+  tabulate(measured);
 }
 
 async function refresh() {
@@ -75,11 +115,12 @@ async function refresh() {
     const answer = await fetch(`${plot.dataset.url}?after=${newest}`, { headers: { Accept: "application/json" } });
     // A session that has ended leads to the sign-in page; the panels beside this one see to that.
     if (!answer.ok || answer.redirected) return;
-    const { points: added } = await answer.json();
-    if (added.length === 0) return;
+    const { points: added, ...rest } = await answer.json();
+    if (added.length === 0 && JSON.stringify(rest) === JSON.stringify(ahead)) return;
     points.push(...added);
-    newest = added[added.length - 1].number;
-    draw();
+    newest = points.length ? points[points.length - 1].number : 0;
+    ahead = rest;
+    show();
   } catch {
     // The server cannot be reached: the page's notice says so, and the plot keeps what it knows.
   }
@@ -91,7 +132,7 @@ async function follow() {
 }
 
 if (plot) {
-  dark.addEventListener("change", draw);
+  dark.addEventListener("change", show);
   document.addEventListener("visibilitychange", refresh);
   follow();
 }

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from learning.core.learning_curve import CurvePoint, predicted_gain
+from learning.core.evaluation import wilson
+from learning.core.learning_curve import CurvePoint, predicted_curve, predicted_gain
 
 
 def curve(
@@ -32,6 +33,21 @@ def test_the_interval_holds_the_true_gain_of_nineteen_curves_in_twenty() -> None
         truth = drop * ((until / 20) ** -steep - ((until + 100) / 20) ** -steep)
         inside.append(found.low <= truth <= found.high)
     assert np.mean(inside) >= 0.93
+
+
+def test_the_curve_goes_on_from_the_last_measurement_and_knows_less_the_further_it_looks() -> None:
+    points = curve(0.95, 0.4, 0.7, until=200, holdout=2000)
+    now, soon, late = predicted_curve(points, [0, 100, 400])
+    assert [one.labels for one in (now, soon, late)] == [200, 300, 600]
+    assert now.mean == pytest.approx(points[-1].correct / 2000, abs=0.01)
+    assert now.low < now.mean < now.high
+    assert soon.mean - now.mean == pytest.approx(predicted_gain(points, 100).mean, abs=1e-3)
+    # Ten measurements on the same hold-out do not know the level better than one.
+    assert (now.low, now.high) == pytest.approx(wilson(points[-1].correct, 2000), abs=2e-3)
+    assert now.mean < soon.mean < late.mean < late.high <= 1
+    assert late.high - late.low > soon.high - soon.low
+    with pytest.raises(ValueError, match="from 0 on"):
+        predicted_curve(points, [-1])
 
 
 @pytest.mark.parametrize("values", [[0.9, 0.9, 0.9], [0.9, 0.85, 0.8], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])

@@ -29,6 +29,9 @@ def test_the_page_says_what_more_labels_would_add_and_when_to_stop() -> None:
     assert sentences[-1].startswith(f"{100 * version.metrics['accuracy']:.1f}% (")
     assert "100 more labels are expected to add" in sentences[-1]
     assert outlook["gain_low"] <= outlook["gain"] <= outlook["gain_high"]
+    now, *_, last = outlook["forecast"]
+    assert (now["labels"], last["labels"]) == (120, 240)
+    assert now["low"] < now["mean"] < last["mean"] < last["high"] <= 1
 
     # With 60 hold-out labels 99.9% cannot be proven; 50% is proven at a glance.
     for target, said in ((0.999, True), (0.5, False)):
