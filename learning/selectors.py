@@ -55,8 +55,8 @@ def learner_of(project: Project) -> Learner | None:
 
 
 def methods_offered() -> dict[str, Method]:
-    """The methods that a project can use. Without rules, nothing gives soft labels yet."""
-    return {name: one for name, one in METHODS.items() if "soft" not in one.needs}
+    """The methods that a project can use. Without rules, nothing gives soft labels yet; it asks one question."""
+    return {name: one for name, one in METHODS.items() if "soft" not in one.needs and one.together is None}
 
 
 def backbones_of(project: Project) -> dict[str, str]:

@@ -6,6 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load, save
 
 from learning.core.methods import Head
+from learning.core.methods.head import Trunk
 
 OPSET = 17
 IR_VERSION = 8
@@ -33,15 +34,23 @@ def head_onnx(head: Head, temperature: float, classes: int) -> bytes:
             helper.make_node("Max", ["length", "least"], ["positive"]),
             helper.make_node("Div", ["z", "positive"], ["unit"]),
         ]
+    features = "unit" if head.normalise else "z"
+    if head.trunk is not None:
+        constants |= {"trunk.weight": head.trunk.weight, "trunk.bias": head.trunk.bias}
+        nodes += [
+            helper.make_node("Gemm", [features, "trunk.weight", "trunk.bias"], ["trunk"], transB=1),
+            helper.make_node("Relu", ["trunk"], ["hidden"]),
+        ]
+        features = "hidden"
     nodes += [
-        helper.make_node("Gemm", ["unit" if head.normalise else "z", "weight", "bias"], ["logits"], transB=1),
+        helper.make_node("Gemm", [features, "weight", "bias"], ["logits"], transB=1),
         helper.make_node("Div", ["logits", "temperature"], ["scaled"]),
         helper.make_node("Softmax", ["scaled"], ["probabilities"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "head",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", head.weight.shape[1]])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(head.centre)])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
         [numpy_helper.from_array(np.ascontiguousarray(v), name) for name, v in sorted(constants.items())],
     )
@@ -65,4 +74,5 @@ def head_read(data: bytes) -> Head:
         tensors["weight"],
         tensors["bias"],
         bool(tensors["normalise"][0]),
+        trunk=Trunk(tensors["trunk.weight"], tensors["trunk.bias"]) if "trunk.weight" in tensors else None,
     )

@@ -1,6 +1,6 @@
 """A training method turns labelled embeddings into a head."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ class TrainingData:
     unlabelled: NDArray[np.float32] | None = None  # (U, D), the open pool
     soft: NDArray[np.float64] | None = None  # (n, K), probabilistic labels, rows sum to 1
     weight: NDArray[np.float64] | None = None  # (n,), >= 0, how much each item counts
+    items: NDArray[np.int64] | None = None  # (n,), which item each is, the same for every question
 
     def __post_init__(self) -> None:
         n = len(self.embeddings)
@@ -74,6 +75,7 @@ class TrainingData:
             labels=self.labels[rows],
             soft=None if self.soft is None else self.soft[rows],
             weight=None if self.weight is None else self.weight[rows],
+            items=None if self.items is None else self.items[rows],
         )
 
     def by_people(self) -> "TrainingData":
@@ -87,6 +89,7 @@ class TrainingData:
             labels=self.labels[kept],
             soft=None,
             weight=None if self.weight is None else self.weight[kept],
+            items=None if self.items is None else self.items[kept],
         )
 
 
@@ -111,6 +114,7 @@ def positive(config: Mapping[str, Any], name: str, default: float) -> float:
 
 
 Fit = Callable[[TrainingData, Mapping[str, Any], np.random.Generator], Head]
+Together = Callable[[Sequence[TrainingData], Mapping[str, Any], np.random.Generator], list[Head]]
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class Method:
     member: str  # the method that fits the members of its committee
     effort: float  # what one fit costs, in fits of transfer; measured with 1,300 open items
     fit: Fit
+    together: Together | None = None  # fits several questions at once: a method for projects that ask them
 
 
 METHODS: dict[str, Method] = {}
@@ -135,6 +140,7 @@ def method(
     needs: set[str] | None = None,
     member: str | None = None,
     effort: float = 1.0,
+    together: Together | None = None,
 ) -> Callable[[Fit], Fit]:
     """Register a function as a method.
 
@@ -154,11 +160,22 @@ def method(
                 return replace(used.fit(data, config, rng), note=note)
             return fit(data if "soft" in wanted else data.by_people(), config, rng)
 
-        entry = Method(name, title, summary, wanted, member or name, effort, checked)
+        entry = Method(name, title, summary, wanted, member or name, effort, checked, together)
         registry.add(METHODS, entry, "method")
         return fit
 
     return register
+
+
+def fit_questions(
+    name: str, questions: Sequence[TrainingData], config: Mapping[str, Any], seed: int
+) -> list[Head]:
+    """A head for each question: learned together where the method can, else each from its own answers."""
+    chosen = registry.find(METHODS, name, "method")
+    if chosen.together is not None and len(questions) > 1:
+        people = [data.by_people() for data in questions]
+        return chosen.together(people, config, np.random.default_rng(seed))
+    return [chosen.fit(data, config, np.random.default_rng(seed)) for data in questions]
 
 
 def fit_committee(

@@ -1,4 +1,4 @@
-"""The trained part of a model: a linear classifier on standardised embeddings."""
+"""The trained part of a model: a linear classifier on standardised embeddings, or on a layer over them."""
 
 from dataclasses import dataclass
 
@@ -13,30 +13,48 @@ UNSEEN_LOGIT = float(np.log(1e-4))
 
 
 @dataclass(frozen=True)
+class Trunk:
+    """h = max(z @ weight.T + bias, 0)"""
+
+    weight: Float32  # (H, D)
+    bias: Float32  # (H,)
+
+
+@dataclass(frozen=True)
 class Head:
-    """logits = z @ weight.T + bias, where z = (x - centre) / scale, of length 1 when `normalise`."""
+    """logits = z @ weight.T + bias, where z = (x - centre) / scale, of length 1 when `normalise`.
+
+    With a trunk, its h stands for z.
+    """
 
     centre: Float32  # (D,)
     scale: Float32  # (D,)
-    weight: Float32  # (K, D)
+    weight: Float32  # (K, D), with a trunk (K, H)
     bias: Float32  # (K,)
     normalise: bool
     note: str = ""  # one sentence for people: what was chosen or left out in fitting, and why
+    trunk: Trunk | None = None
 
     def logits(self, embeddings: Float32) -> Float32:
         """(n, D) -> (n, K)"""
         z = (embeddings.astype(np.float32) - self.centre) / self.scale
         if self.normalise:
             z = unit(z)
+        if self.trunk is not None:
+            z = np.maximum(z @ self.trunk.weight.T + self.trunk.bias, 0)
         return np.asarray(z @ self.weight.T + self.bias, dtype=np.float32)
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
+        shared = (
+            {} if self.trunk is None else {"trunk.bias": self.trunk.bias, "trunk.weight": self.trunk.weight}
+        )
         return {
             "bias": self.bias,
             "centre": self.centre,
             "normalise": np.array([self.normalise], dtype=np.uint8),
             "scale": self.scale,
             "weight": self.weight,
+            **shared,
         }
 
 
@@ -54,13 +72,16 @@ def head_of_seen(
     seen: NDArray[np.int64],
     classes: int,
     normalise: bool,
+    trunk: Trunk | None = None,
 ) -> Head:
     """A head for all `classes` from weights (S, D) and biases (S,) of the S classes seen in training."""
     full_weight = np.zeros((classes, weight.shape[1]), dtype=np.float32)
     full_bias = np.full(classes, UNSEEN_LOGIT, dtype=np.float32)
     full_weight[seen] = weight - weight.mean(axis=0)
     full_bias[seen] = bias - bias.mean()
-    return Head(centre.astype(np.float32), scale.astype(np.float32), full_weight, full_bias, normalise)
+    return Head(
+        centre.astype(np.float32), scale.astype(np.float32), full_weight, full_bias, normalise, trunk=trunk
+    )
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

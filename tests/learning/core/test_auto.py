@@ -47,7 +47,7 @@ def test_what_the_time_does_not_allow_is_named() -> None:
     assert len(tried) + len(late) == len(planned(data, 1e6)[0])
 
 
-def test_methods_that_lack_something_are_not_compared() -> None:
+def test_methods_that_lack_something_or_are_for_several_questions_are_not_compared() -> None:
     lacking = replace(with_everything(clusters()).by_people(), unlabelled=None)
     names = {m.name for m in planned(lacking, 1e6)[0]}
-    assert names == {m.name for m in METHODS.values() if not m.needs and m.name != "auto"}
+    assert names == {m.name for m in METHODS.values() if not (m.needs or m.together) and m.name != "auto"}
