@@ -55,7 +55,7 @@ def learner_of(project: Project) -> Learner | None:
 
 
 def methods_offered() -> dict[str, Method]:
-    """The methods that a project can use. Without rules, nothing gives soft labels yet; it asks one question."""
+    """The methods that a project of one question can use. Without rules, nothing gives soft labels yet."""
     return {name: one for name, one in METHODS.items() if "soft" not in one.needs and one.together is None}
 
 
