@@ -1,5 +1,6 @@
 """From the votes of rules to probabilistic labels, without knowing which rules are right."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +11,21 @@ ABSTAIN = -1
 STEPS = 200
 TOLERANCE = 1e-6  # of the mean log-likelihood
 SMOOTH = 1.0  # votes as good as chance that every rule is given: few votes must not look infallible
+PERSON = 20.0  # votes that a person's label weighs at most; without it, a thousand votes confirm each other
+A_CELL = 5  # votes for each cell of a confusion matrix, from which one can be estimated
+A_CLASS = 5.0  # labels that each class is given before people's labels say how frequent it is
 
 Votes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Estimate = Callable[[Floats, float], Floats]
 
 
 @dataclass(frozen=True)
 class LabelModel:
     soft: NDArray[np.float64]  # (n, K), the prior where every rule abstained
     prior: NDArray[np.float64]  # (K,)
-    confusion: NDArray[np.float64]  # (m, K, K): rule, true label, vote
-    log_likelihood: list[float]  # after each step; with SMOOTH = 0, it never falls
+    confusion: NDArray[np.float64]  # (m, K, K + 1): rule, true label, vote; the last vote is an abstention
+    log_likelihood: list[float]  # after each step; of Dawid-Skene with SMOOTH = 0, it never falls
 
 
 def checked(votes: Votes, classes: int) -> Votes:
@@ -33,42 +39,93 @@ def checked(votes: Votes, classes: int) -> Votes:
     return votes
 
 
-def dawid_skene(votes: Votes, classes: int, *, smooth: float = SMOOTH, steps: int = STEPS) -> LabelModel:
+def fitting_model(votes: Votes, classes: int, known: Votes | None = None) -> LabelModel:
+    """The label model that the votes can bear: Dawid-Skene where there are A_CELL votes for each cell of
+    every rule's table, else the one with fewer numbers to find. `known` as in `dawid_skene`.
+    """
+    cells = A_CELL * classes**2
+    enough = bool(((checked(votes, classes) != ABSTAIN).sum(axis=0) >= cells).all())
+    return (dawid_skene if enough else one_accuracy)(votes, classes, known=known)
+
+
+def dawid_skene(
+    votes: Votes, classes: int, *, known: Votes | None = None, smooth: float = SMOOTH, steps: int = STEPS
+) -> LabelModel:
     """One confusion matrix a rule, by EM in log space from the shares of votes (Dawid and Skene 1979).
 
-    Rules are taken to err independently given the label; an abstention says nothing. `votes` (n, m).
+    Rules are taken to err independently given the label. An abstention is a vote like another: a rule that
+    only ever says "cat" tells by its silence what it takes for no cat; without that, the likeliest world is
+    one in which one of two such rules is always wrong. `votes` (n, m); `known` (n,) people's labels, -1
+    where there is none, which stand as they are and judge the rules.
     """
-    return _em(votes, classes, smooth=smooth, steps=steps, one_accuracy=False)
+    return _em(votes, classes, known, smooth, steps, _every_cell)
 
 
-def one_accuracy(votes: Votes, classes: int, *, smooth: float = SMOOTH, steps: int = STEPS) -> LabelModel:
-    """One accuracy a rule, its errors evenly spread: the "one-coin" model, for few items or many classes."""
-    return _em(votes, classes, smooth=smooth, steps=steps, one_accuracy=True)
+def one_accuracy(
+    votes: Votes, classes: int, *, known: Votes | None = None, smooth: float = SMOOTH, steps: int = STEPS
+) -> LabelModel:
+    """One accuracy for each label that a rule votes for, its errors evenly spread over the other labels (as
+    the "one-coin" model), for few votes or many classes.
+    """
+    return _em(votes, classes, known, smooth, steps, _hits_and_misses)
 
 
-def _em(votes: Votes, classes: int, *, smooth: float, steps: int, one_accuracy: bool) -> LabelModel:
-    hot = np.eye(classes + 1)[checked(votes, classes)][:, :, :classes]  # (n, m, K), zeros where it abstains
-    said = hot.any(axis=(1, 2))
-    total = hot.sum(axis=1) + 1e-3
-    soft = total / total.sum(axis=1, keepdims=True)  # majority to start with
+def _em(
+    votes: Votes, classes: int, known: Votes | None, smooth: float, steps: int, estimate: Estimate
+) -> LabelModel:
+    # Rules say the same of many items: each case is reckoned once, however large the pool.
+    table = np.column_stack(
+        [checked(votes, classes), np.full(len(votes), ABSTAIN) if known is None else known]
+    )
+    cases, place, count = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    hot = np.eye(classes + 1)[cases[:, :-1]]  # (n, m, K + 1), abstentions last
+    person = np.eye(classes + 1)[cases[:, -1]][:, :classes]  # (n, K), zeros where nobody labelled it
+    by_person, said = person.any(axis=1), (cases[:, :-1] != ABSTAIN).any(axis=1)
+    weight = count * np.where(by_person, _weight_of_a_person(count * said, by_person), 1.0)
+    # How frequent a label is comes from people: rules need not speak of the labels evenly.
+    frequent = count @ person + A_CLASS
+    prior = frequent / frequent.sum()
+    total = hot[:, :, :classes].sum(axis=1) + 1e-3
+    soft = np.where(by_person[:, None], person, total / total.sum(axis=1, keepdims=True))  # majority
     history: list[float] = []
-    prior, confusion = np.full(classes, 1 / classes), np.empty(0)
+    confusion = np.empty(0)
     for _ in range(steps):
         # M: counts, weighted by how likely each label is.
-        prior = soft[said].sum(axis=0) + smooth if said.any() else np.ones(classes)
-        prior = prior / prior.sum()
-        counts = np.einsum("nk,nmv->mkv", soft, hot)  # (m, true, vote)
-        if one_accuracy:
-            right = np.einsum("mkk->m", counts)[:, None, None] / classes
-            wrong = counts.sum(axis=(1, 2))[:, None, None] / classes - right
-            counts = np.where(np.eye(classes, dtype=bool), right, wrong / max(classes - 1, 1))
-        counts = counts + smooth / classes + 1e-12
-        confusion = counts / counts.sum(axis=2, keepdims=True)
+        counts = np.einsum("n,nk,nmv->mkv", weight, soft, hot)
+        confusion = estimate(counts, smooth)
         # E: the posterior of each item's label.
-        joint = np.log(prior) + np.einsum("nmv,mkv->nk", hot, np.log(confusion))
+        joint = np.log(prior) + np.einsum("nmv,mkv->nk", hot, np.log(np.maximum(confusion, 1e-12)))
         evidence = logsumexp(joint, axis=1)
-        soft = np.exp(joint - evidence[:, None])
-        history.append(float(evidence.mean()))
+        soft = np.where(by_person[:, None], person, np.exp(joint - evidence[:, None]))
+        seen = np.where(by_person, (person * joint).sum(axis=1), evidence)
+        history.append(float(weight @ seen / weight.sum()))
         if len(history) > 1 and abs(history[-1] - history[-2]) < TOLERANCE:
             break
-    return LabelModel(soft / soft.sum(axis=1, keepdims=True), prior, confusion, history)
+    soft = np.where((said | by_person)[:, None], soft / soft.sum(axis=1, keepdims=True), prior)
+    return LabelModel(soft[place.ravel()], prior, confusion, history)
+
+
+def _every_cell(counts: Floats, smooth: float) -> Floats:
+    """(m, K, K + 1) counts of true label and vote -> probabilities of the votes given the label."""
+    counts = counts.copy()
+    counts[:, :, :-1] += smooth / counts.shape[1]
+    return np.asarray(counts / np.maximum(counts.sum(axis=2, keepdims=True), 1e-12))
+
+
+def _hits_and_misses(counts: Floats, smooth: float) -> Floats:
+    """As `_every_cell`, but a wrong vote is as likely whatever the true label."""
+    classes = counts.shape[1]
+    same = np.eye(classes, dtype=bool)
+    there = counts.sum(axis=2)[0] + smooth  # (K,), items of each label
+    votes = counts[:, :, :classes] + smooth / classes
+    hit = np.einsum("mkk->mk", votes) / np.maximum(there, 1e-12)  # (m, vote)
+    wrong = np.where(same, 0, votes).sum(axis=1)
+    miss = wrong / np.maximum(there.sum() - there, 1e-12)
+    spoken = np.where(same, hit[:, None, :], miss[:, None, :])
+    spoken = spoken / np.maximum(spoken.sum(axis=2, keepdims=True), 1)
+    return np.concatenate([spoken, 1 - spoken.sum(axis=2, keepdims=True)], axis=2)
+
+
+def _weight_of_a_person(votes: Floats, by_person: NDArray[np.bool_]) -> float:
+    """So much that people's labels together weigh as much as the votes nobody checked, up to PERSON each."""
+    return float(np.clip(votes[~by_person].sum() / max(votes[by_person].sum(), 1.0), 1.0, PERSON))
