@@ -105,6 +105,7 @@ CELERY_TASK_ROUTES = {
     "learning.tasks.embed": {"queue": "embedding"},
     "learning.tasks.pretrain": {"queue": "embedding"},
     "learning.tasks.train": {"queue": "learning"},
+    "learning.tasks.check_rules": {"queue": "learning"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

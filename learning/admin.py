@@ -9,7 +9,16 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, Round, TrainingRun
+from learning.models import (
+    EmbeddingShard,
+    Learner,
+    ModelVersion,
+    PretrainingRun,
+    Round,
+    Rule,
+    RuleCheck,
+    TrainingRun,
+)
 
 # Django's class takes its type parameter in the stubs only.
 if TYPE_CHECKING:
@@ -44,6 +53,17 @@ class TrainingRunAdmin(UnchangingAdmin):
 @admin.register(PretrainingRun)
 class PretrainingRunAdmin(UnchangingAdmin):
     list_display = ["id", "project", "method", "state", "progress", "backbone", "note", "error"]
+    list_filter = ["project", "state"]
+
+
+@admin.register(Rule)
+class RuleAdmin(UnchangingAdmin):
+    list_display = ["project", "name", "enabled", "label", "table_name", "table_rows"]
+
+
+@admin.register(RuleCheck)
+class RuleCheckAdmin(UnchangingAdmin):
+    list_display = ["id", "project", "state", "items", "created_at", "finished_at", "error"]
     list_filter = ["project", "state"]
 
 

@@ -4,8 +4,8 @@ from django import forms
 from django.http import QueryDict
 
 from labelling.forms import PercentField
+from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
-from learning.selectors import methods_offered
 
 ERRORS = {
     "required": "Say after how many new labels to train again: 1 or more.",
@@ -35,7 +35,7 @@ class LearnerForm(forms.Form):
         },
     )
     method = forms.ChoiceField(
-        choices=lambda: [(m.name, m.title) for m in methods_offered().values()],
+        choices=lambda: [(m.name, m.title) for m in METHODS.values()],
         error_messages={
             "required": "Choose how to learn.",
             "invalid_choice": "There is no method '%(value)s'; choose one of the list.",

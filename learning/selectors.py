@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, F, IntegerField, Sum, When
+from django.db.models import Case, F, IntegerField, QuerySet, Sum, When
 from django.utils import timezone
 
 from labelling.models import Consensus, Item, Project, Queue
@@ -13,11 +13,22 @@ from learning.core.backbones import BACKBONES
 from learning.core.methods import METHODS, Method
 from learning.core.pretraining import PRETRAININGS
 from learning.core.strategies import STRATEGIES
-from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, TrainingRun, Work
+from learning.core.weak.conditions import BUILT_IN
+from learning.models import (
+    EmbeddingShard,
+    Learner,
+    ModelVersion,
+    PretrainingRun,
+    Rule,
+    RuleCheck,
+    TrainingRun,
+    Work,
+)
 
 # A worker beats every few seconds; after this silence people are told.
 SILENCE_SECONDS = 10
 VERSIONS_A_PAGE = 50
+FIELDS_SEEN_IN = 200
 
 
 @dataclass(frozen=True)
@@ -54,9 +65,45 @@ def learner_of(project: Project) -> Learner | None:
     )
 
 
-def methods_offered() -> dict[str, Method]:
-    """The methods that a project of one question can use. Without rules, nothing gives soft labels yet."""
-    return {name: one for name, one in METHODS.items() if "soft" not in one.needs and one.together is None}
+def methods_offered(learner: Learner | None = None) -> dict[str, Method]:
+    """The methods that a learner of one question can use: without rules, nothing gives soft labels.
+
+    The one in use stays.
+    """
+    ruled = learner is not None and rules_of(learner).filter(enabled=True).exists()
+    alone = {name: one for name, one in METHODS.items() if one.together is None}
+    used = learner.method if learner else ""
+    return {name: one for name, one in alone.items() if ruled or name == used or "soft" not in one.needs}
+
+
+def methods_lacking(learner: Learner | None) -> dict[str, str]:
+    """Of each method that the learner could use if it had rules, what it lacks, in a sentence."""
+    offered = methods_offered(learner)
+    return {
+        name: f"{one.title} needs rules: write one on the Rules page first."
+        for name, one in METHODS.items()
+        if "soft" in one.needs and one.together is None and name not in offered
+    }
+
+
+def rules_of(learner: Learner) -> QuerySet[Rule]:
+    return Rule.objects.filter(question=learner.question_id).select_related("label")
+
+
+def rule_check_of(learner: Learner) -> tuple[RuleCheck | None, RuleCheck | None]:
+    """The newest check of the saved rules that is done, and the one that is newer, whatever became of it."""
+    checks = RuleCheck.objects.filter(learner=learner, draft__isnull=True)
+    done = checks.filter(state=Work.State.DONE).first()
+    newest = checks.first()
+    return done, None if done == newest else newest
+
+
+def metadata_fields(project: Project) -> list[str]:
+    """Fields that a condition can name: those of every image, then the metadata of the first images."""
+    pool = Item.objects.filter(project=project, split=Item.Split.POOL).order_by("id")
+    metadata = pool.values_list("metadata", flat=True)[:FIELDS_SEEN_IN]
+    own = {field: None for one in metadata for field in one if field not in BUILT_IN}
+    return [*BUILT_IN, *own]
 
 
 def backbones_of(project: Project) -> dict[str, str]:
@@ -163,7 +210,8 @@ def _words(project: Project, learner: Learner, progress: EmbeddingProgress, last
     if not ModelVersion.objects.filter(learner=learner).exists():
         labels = Consensus.objects.filter(question=learner.question_id, item__split=Item.Split.POOL)
         if len(labels.values_list("label", flat=True).distinct()[:2]) < 2:
-            return "Waiting for labels of two classes; then the first model is trained."
+            votes = " or votes of rules" if "soft" in METHODS[learner.method].needs else ""
+            return f"Waiting for labels{votes} of two classes; then the first model is trained."
     if missing and learner.retrain_after > 1:
         return f"The next training starts once {learner.retrain_after:,} new labels have come."
     if missing:

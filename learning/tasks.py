@@ -3,10 +3,11 @@ late or never; it is valid only until the tick sends the next one."""
 
 from celery import shared_task
 
-from learning.models import PretrainingRun, TrainingRun
+from learning.models import PretrainingRun, RuleCheck, TrainingRun
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
 from learning.services.pretraining import pretraining_do
+from learning.services.rule_checks import check_do
 from learning.services.runs import runs_create_due, runs_take_over
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
@@ -25,6 +26,9 @@ def tick() -> None:
     works_take_over(PretrainingRun, afterwards="Begin it again, when the worker has what it needs.")
     for run_id in works_to_send(PretrainingRun):
         pretrain.apply_async((run_id,), expires=RESEND.total_seconds())
+    works_take_over(RuleCheck, afterwards="Save a rule to have them checked again.")
+    for check_id in works_to_send(RuleCheck):
+        check_rules.apply_async((check_id,), expires=RESEND.total_seconds())
 
 
 @shared_task
@@ -42,6 +46,11 @@ def train(run_id: int) -> None:
 @shared_task
 def pretrain(run_id: int) -> None:
     pretraining_do(run_id=run_id)
+
+
+@shared_task
+def check_rules(check_id: int) -> None:
+    check_do(check_id=check_id)
 
 
 def _send_runs() -> None:

@@ -75,7 +75,7 @@ def _as_json(learner: Learner) -> dict[str, object]:
         "outlook": learner.outlook,
         "backbones": list(backbones_of(learner.project)),
         "strategies": _catalogue(STRATEGIES.values()),
-        "methods": _catalogue(methods_offered().values()),
+        "methods": _catalogue(methods_offered(learner).values()),
     }
 
 

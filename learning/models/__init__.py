@@ -1,7 +1,18 @@
 from learning.models.embedding import EmbeddingShard
 from learning.models.learner import Learner
 from learning.models.pretraining import PretrainingRun
+from learning.models.rule import Rule, RuleCheck
 from learning.models.run import ModelVersion, Round, TrainingRun
 from learning.models.work import Work
 
-__all__ = ["EmbeddingShard", "Learner", "ModelVersion", "PretrainingRun", "Round", "TrainingRun", "Work"]
+__all__ = [
+    "EmbeddingShard",
+    "Learner",
+    "ModelVersion",
+    "PretrainingRun",
+    "Round",
+    "Rule",
+    "RuleCheck",
+    "TrainingRun",
+    "Work",
+]

@@ -4,9 +4,10 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from labelling.models import Question
+from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner
-from learning.selectors import backbones_of, methods_offered
+from learning.selectors import backbones_of, methods_lacking
 
 
 def learners_ensure() -> None:
@@ -34,8 +35,10 @@ def learner_update(
     """
     if strategy is not None and strategy not in STRATEGIES:
         raise ValidationError(f"There is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}.")
-    if method is not None and method not in (offered := methods_offered()):
-        raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(offered)}.")
+    if method is not None and (sentence := methods_lacking(learner).get(method)):
+        raise ValidationError(sentence)
+    if method is not None and method not in METHODS:
+        raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(METHODS)}.")
     if backbone is not None and backbone not in (known := backbones_of(learner.project)):
         raise ValidationError(f"There is no backbone '{backbone}'; choose one of {', '.join(known)}.")
     if retrain_after is not None and retrain_after < 1:

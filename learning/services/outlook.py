@@ -65,7 +65,13 @@ def outlook_of(*, learner: Learner, draft: VersionDraft, head: Head, probes: NDA
 def _points(learner: Learner, newest: CurvePoint) -> list[CurvePoint]:
     """The last version of each number of labels, the draft last; empty if they are too few to go on from."""
     measured = (
-        ModelVersion.objects.filter(learner=learner, labels__lt=newest.labels, holdout_labels__gt=0)
+        ModelVersion.objects.filter(
+            # Models of rules alone, of no label, lie on no curve.
+            learner=learner,
+            labels__gt=0,
+            labels__lt=newest.labels,
+            holdout_labels__gt=0,
+        )
         .order_by("labels", "number")
         .values_list("labels", "holdout_labels", "metrics__accuracy")
     )

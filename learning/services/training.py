@@ -19,9 +19,11 @@ from learning.core.strategies import STRATEGIES, Selection, select
 from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.embeddings import embeddings_load
 from learning.services.outlook import Outlook, outlook_of, probes_of
+from learning.services.rule_checks import check_keep
 from learning.services.runs import run_done
 from learning.services.snapshots import Snapshot, rows_of, snapshot_take
 from learning.services.versions import VersionDraft, version_draft, version_publish
+from learning.services.weak_labels import labels_with_rules, snapshot_with_rules, weak_labels
 from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class Ranking:
 def run_train(*, run_id: int) -> bool:
     """Train, measure, publish, rank, swap the queue. True when this call published.
 
-    Without labels of two classes yet, there is a ranking and no model.
+    Without labels of two classes yet, by people or by rules, there is a ranking and no model.
 
     Harmless to call for a run that is done, gone or another worker's. Slow work happens outside transactions;
     all that people see changes in one at the end, and only if this worker still owns the run.
@@ -70,12 +72,15 @@ def _train(run: TrainingRun) -> bool:
     through = annotations_through(project=project)
     ids, embeddings = embeddings_load(project=project, backbone=learner.backbone)  # (N,), (N, D)
     snapshot = snapshot_take(question=learner.question, embedded=ids)
-    if not snapshot.trainable and ModelVersion.objects.filter(learner=learner).exists():
+    weak = weak_labels(learner=learner, snapshot=snapshot, ids=ids, embeddings=embeddings)
+    snapshot = snapshot_with_rules(snapshot, weak)
+    trainable = snapshot.trainable or (weak is not None and weak.trainable)
+    if not trainable and ModelVersion.objects.filter(learner=learner).exists():
         # Labels were undone since the run was made: the ranking in force stays.
         with transaction.atomic():
             run_done(run=run, through=through, snapshot=snapshot.digest)
         return False
-    if not snapshot.trainable:
+    if not trainable:
         work_owned(run, stage="ranking the pool for the first labels")
         ranking = _rank_without_model(run, snapshot, ids, embeddings)
         _publish(run, None, ranking, through, snapshot.digest, started)
@@ -86,11 +91,13 @@ def _train(run: TrainingRun) -> bool:
         run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
     )
     unlabelled = _unlabelled(run, snapshot, ids)
+    rows, labels, soft = labels_with_rules(snapshot, weak)
     data = TrainingData(
-        embeddings[snapshot.pool.rows],
-        snapshot.pool.labels,
+        embeddings[rows],
+        labels,
         len(snapshot.classes),
         unlabelled=embeddings[unlabelled] if len(unlabelled) else None,
+        soft=soft,
     )
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
     head = METHODS[learner.method].fit(data, {}, np.random.default_rng(learner.seed))
@@ -101,6 +108,7 @@ def _train(run: TrainingRun) -> bool:
         holdout_items=ids[snapshot.holdout.rows],
         holdout_embeddings=embeddings[snapshot.holdout.rows],
         unlabelled=ids[unlabelled],
+        rules=weak.record if weak else None,
     )
 
     work_owned(run, stage="ranking the pool")
@@ -109,6 +117,8 @@ def _train(run: TrainingRun) -> bool:
     probes = embeddings[probes_of(len(ids), labelled)]
     outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes)
     _publish(run, (draft, outlook), ranking, through, snapshot.digest, started)
+    if weak is not None:
+        check_keep(learner=learner, weak=weak, classes=snapshot.classes)
     return True
 
 
@@ -166,14 +176,16 @@ def _rank(
     # Fitted on the hold-out, the temperature says how sure a suggestion is; no strategy may see it.
     proba = softmax(logits)
     calibrated = softmax(logits / temperature)
-    members = fit_committee(METHODS[learner.method], data, {}, rng) if "committee" in needs else []
+    # Members learn from people's labels only: rules alone have nothing to disagree on.
+    committee = "committee" in needs and snapshot.trainable
+    members = fit_committee(METHODS[learner.method], data, {}, rng) if committee else []
     pool = Pool(
         size=len(rows),
         proba=proba,
         embeddings=features,
         committee=np.stack([softmax(m.logits(features)) for m in members]) if members else None,
-        labelled_embeddings=data.embeddings,
-        labelled_labels=data.labels,
+        labelled_embeddings=embeddings[snapshot.pool.rows],
+        labelled_labels=snapshot.pool.labels,
     )
     selection = select(learner.strategy, pool, learner.queue_length, rng)
     chosen = selection.query.indices  # (k,)

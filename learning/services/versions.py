@@ -37,11 +37,12 @@ def version_draft(
     holdout_items: NDArray[np.int64],
     holdout_embeddings: NDArray[np.float32],
     unlabelled: NDArray[np.int64],
+    rules: dict[str, Any] | None = None,
 ) -> VersionDraft:
     """Measure the head on the hold-out's labels and store it with its card.
 
     `holdout_items` (h,): ids of the items whose embeddings (h, D) and labels it is measured on. `unlabelled`:
-    ids of the items that it learned from without a label.
+    ids of the items that it learned from without a label. `rules`: those it learned from, and their votes.
 
     The card holds no time and no run number: the same labels, recipe and seed give the same digest.
     """
@@ -83,6 +84,7 @@ def version_draft(
         "holdout_labels": len(snapshot.holdout.labels),
         "snapshot": artifact_put(data=snapshot.content, suffix=".json"),
         "unlabelled": {"items": len(unlabelled), "digest": hashlib.sha256(unlabelled.tobytes()).hexdigest()},
+        **({"rules": rules} if rules else {}),
         "note": head.note,
         "metrics": metrics,
         "judged": artifact_put(data=canonical_json(judged), suffix=".json"),

@@ -9,9 +9,10 @@ from django.views import View
 from labelling.models import Membership
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
+from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.forms import LearnerForm
-from learning.selectors import backbones_of, learner_of, methods_offered
+from learning.selectors import backbones_of, learner_of, methods_lacking
 from learning.services.learners import learner_update
 
 
@@ -35,6 +36,7 @@ class LearnerView(LoginRequiredMixin, View):
             else:
                 messages.success(request, "The learner is changed. The queue is ranked again by it.")
                 return redirect("learning:learner", slug)
+        lacking = methods_lacking(learner)
         context = {
             "project": project,
             "role": role_of(request.user, project),
@@ -42,7 +44,7 @@ class LearnerView(LoginRequiredMixin, View):
             "learner": learner,
             "form": form,
             "strategies": STRATEGIES.values(),
-            "methods": methods_offered().values(),
+            "methods": [(method, lacking.get(name, "")) for name, method in METHODS.items()],
             "backbones": backbones.items(),
         }
         return render(request, "learning/learner.html", context, status=422 if form.errors else 200)

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from labelling.models import ImportJob, Item, Project
+from learning.models import Rule, RuleCheck
 from serving.models import ApiKey
 from serving.services.keys import key_create
 from tests import factories
@@ -40,6 +41,13 @@ PAGES = {
     "learning:learner": {"get": "manager", "post": "manager"},
     "learning:pretraining": {"get": "manager", "post": "manager"},
     "learning:api-learner": {"get": "manager"},
+    "learning:rules": {"get": "manager", "post": "manager"},
+    "learning:rule-new": {"get": "manager", "post": "manager"},
+    "learning:rule": {"get": "manager", "post": "manager"},
+    "learning:rule-preview": {"post": "manager"},
+    "learning:rule-check": {"get": "manager"},
+    "learning:api-rules": {"get": "manager", "post": "manager"},
+    "learning:api-rule": {"get": "manager"},
     "learning:models": {"get": "annotator"},
     "learning:model": {"get": "annotator"},
     "learning:model-artifact": {"get": "reviewer"},
@@ -106,6 +114,11 @@ def arguments(project: Project) -> dict[str, object]:
     number = 1_000_000 + project.pk
     Item.objects.filter(pk=factories.item(project).pk).update(id=number)
     ImportJob.objects.create(pk=number, project=project, kind="zip", source="x", name="x.zip", state="done")
+    question, learner = project.questions.get(), project.learners.get()
+    Rule.objects.create(
+        pk=number, project=project, question=question, name="x", label=question.labels.first()
+    )
+    RuleCheck.objects.create(pk=number, project=project, learner=learner, draft={})
     ApiKey.objects.create(pk=number, project=project, name="x", prefix=f"{number}"[-12:], secret_hash="")
     return {
         "slug": project.slug,

@@ -12,6 +12,8 @@ from learning.core.methods.head import unit
 from learning.core.weak.patterns import CAP, safe_pattern
 
 Holds = NDArray[np.bool_]
+# Fields that every image has, whatever else is known of it; those of its own go before them.
+BUILT_IN = ("file", "format", "width", "height", "bytes")
 
 
 @dataclass(frozen=True)

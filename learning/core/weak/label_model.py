@@ -11,7 +11,10 @@ ABSTAIN = -1
 STEPS = 200
 TOLERANCE = 1e-6  # of the mean log-likelihood
 SMOOTH = 1.0  # votes as good as chance that every rule is given: few votes must not look infallible
-PERSON = 20.0  # votes that a person's label weighs at most; without it, a thousand votes confirm each other
+# Unchecked votes confirm one another, the more so the more there are: people's labels together weigh this
+# many times as much, though none more than PERSON votes.
+OVER_VOTES = 3.0
+PERSON = 50.0
 A_CELL = 5  # votes for each cell of a confusion matrix, from which one can be estimated
 A_CLASS = 5.0  # labels that each class is given before people's labels say how frequent it is
 
@@ -127,5 +130,5 @@ def _hits_and_misses(counts: Floats, smooth: float) -> Floats:
 
 
 def _weight_of_a_person(votes: Floats, by_person: NDArray[np.bool_]) -> float:
-    """So much that people's labels together weigh as much as the votes nobody checked, up to PERSON each."""
-    return float(np.clip(votes[~by_person].sum() / max(votes[by_person].sum(), 1.0), 1.0, PERSON))
+    unchecked, judged = votes[~by_person].sum(), votes[by_person].sum()
+    return float(np.clip(OVER_VOTES * unchecked / max(judged, 1.0), 1.0, PERSON))

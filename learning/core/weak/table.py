@@ -13,7 +13,9 @@ class RuleRow:
     coverage: float  # share of items it votes on
     overlap: float  # share of items that it and another rule vote on
     conflict: float  # share of items on which another rule votes otherwise
-    estimated_accuracy: float | None  # of its votes, by the label model; None if it never votes
+    estimated_accuracy: (
+        float | None
+    )  # of its votes, by the label model; None if nothing speaks of them beside it
     checked: int  # votes on items that people labelled
     accuracy: float | None  # of those
 
@@ -35,9 +37,15 @@ def rule_table(votes: Votes, soft: NDArray[np.float64], human: NDArray[np.int64]
                 coverage=float(own.mean()),
                 overlap=float(along.mean()),
                 conflict=float(against.mean()),
-                estimated_accuracy=float(soft[own, votes[own, rule]].mean()) if own.any() else None,
+                estimated_accuracy=_estimated(soft, votes[:, rule], own)
+                if along.any() or known.any()
+                else None,
                 checked=int(known.sum()),
                 accuracy=float(right.mean()) if known.any() else None,
             )
         )
     return rows
+
+
+def _estimated(soft: NDArray[np.float64], votes: Votes, own: NDArray[np.bool_]) -> float:
+    return float(soft[own, votes[own]].mean())

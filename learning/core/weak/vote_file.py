@@ -41,9 +41,8 @@ def read_votes(data: bytes, labels: Sequence[str]) -> dict[str, str]:
                 continue
             vote_checked(item, label, known, labels, f"Row {row} of the table")
             if found.setdefault(item, label) != label:
-                raise ValueError(
-                    f"Row {row} of the table says {label} of '{item}', but row {first[item]} says {found[item]}."
-                )
+                before = f"row {first[item]} says {found[item]}"
+                raise ValueError(f"Row {row} of the table says {label} of '{item}', but {before}.")
             first.setdefault(item, row)
     except csv.Error as error:
         raise ValueError(f"Row {reader.line_num} of the table is not CSV: {error}.") from None
