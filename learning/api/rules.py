@@ -63,7 +63,7 @@ class RulesSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RulesApiView(APIView):
-    @extend_schema(responses=RulesSerializer)
+    @extend_schema(operation_id="projects_rules_list", responses=RulesSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Every rule, and what it does."""
         learner = _learner(request, slug)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from learning.core.methods.head import unit
 from learning.core.weak.patterns import CAP, safe_pattern
 
+ROUNDING = 1e-3  # of distances reckoned in single precision: an example is always near itself
+
 Holds = NDArray[np.bool_]
 # Fields that every image has, whatever else is known of it; those of its own go before them.
 BUILT_IN = ("file", "format", "width", "height", "bytes")
@@ -132,4 +134,5 @@ class NearCondition:
             raise ValueError(f"The example '{missing[0]}' is not there; choose an item of this project.")
         near = unit(np.stack([(items.examples or {})[name] for name in self.examples]))  # (E, D)
         cosine = unit(items.embeddings) @ near.T
-        return np.asarray(np.sqrt(np.maximum(2 - 2 * cosine, 0)).min(axis=1) <= self.distance)
+        nearest = np.sqrt(np.maximum(2 - 2 * cosine, 0)).min(axis=1)
+        return np.asarray(nearest <= self.distance + ROUNDING)
