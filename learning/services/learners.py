@@ -4,10 +4,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from labelling.models import Question
-from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner
-from learning.selectors import backbones_of, methods_lacking
+from learning.selectors import backbones_of, methods_lacking, methods_offered
 
 
 def learners_ensure() -> None:
@@ -37,8 +36,8 @@ def learner_update(
         raise ValidationError(f"There is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}.")
     if method is not None and (sentence := methods_lacking(learner).get(method)):
         raise ValidationError(sentence)
-    if method is not None and method not in METHODS:
-        raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(METHODS)}.")
+    if method is not None and method not in (offered := methods_offered(learner)):
+        raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(offered)}.")
     if backbone is not None and backbone not in (known := backbones_of(learner.project)):
         raise ValidationError(f"There is no backbone '{backbone}'; choose one of {', '.join(known)}.")
     if retrain_after is not None and retrain_after < 1:

@@ -12,7 +12,7 @@ from labelling.views.access import SignedInRequest
 from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.forms import LearnerForm
-from learning.selectors import backbones_of, learner_of, methods_lacking
+from learning.selectors import backbones_of, learner_of, methods_lacking, methods_offered
 from learning.services.learners import learner_update
 
 
@@ -36,7 +36,7 @@ class LearnerView(LoginRequiredMixin, View):
             else:
                 messages.success(request, "The learner is changed. The queue is ranked again by it.")
                 return redirect("learning:learner", slug)
-        lacking = methods_lacking(learner)
+        offered, lacking = methods_offered(learner), methods_lacking(learner)
         context = {
             "project": project,
             "role": role_of(request.user, project),
@@ -44,7 +44,11 @@ class LearnerView(LoginRequiredMixin, View):
             "learner": learner,
             "form": form,
             "strategies": STRATEGIES.values(),
-            "methods": [(method, lacking.get(name, "")) for name, method in METHODS.items()],
+            "methods": [
+                (method, lacking.get(name, ""))
+                for name, method in METHODS.items()
+                if name in offered or name in lacking
+            ],
             "backbones": backbones.items(),
         }
         return render(request, "learning/learner.html", context, status=422 if form.errors else 200)
