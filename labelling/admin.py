@@ -84,7 +84,7 @@ class QuestionAdmin(ModelAdmin):
     inlines = [LabelInline]
     readonly_fields = ["project", "key"]
 
-    # A project has the question it was made with.
+    # Questions are added on the project's page, which asks its images again.
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -1,9 +1,13 @@
 """What the pages ask for. Rules that need the database are the services'; `take_errors` shows them."""
 
+from typing import Any
+
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import QueryDict
 
 from labelling.models import Membership, Project
+from labelling.services.questions import MAX_QUESTIONS
 
 
 class PercentField(forms.FloatField):
@@ -58,12 +62,9 @@ def people_an_image() -> forms.IntegerField:
     )
 
 
-class ProjectForm(forms.Form):
-    name = forms.CharField(
-        max_length=200,
-        help_text="The address is made from it.",
-        error_messages={"required": "Give the project a name."},
-    )
+class QuestionForm(forms.Form):
+    """A question; `labels` comes out as a list."""
+
     prompt = forms.CharField(
         label="Question",
         max_length=300,
@@ -78,6 +79,44 @@ class ProjectForm(forms.Form):
         "labels that are digits, on their own keys.",
         error_messages={"required": "Write at least two labels, one a line."},
     )
+
+    def clean_labels(self) -> list[str]:
+        text: str = self.cleaned_data["labels"]
+        return text.splitlines()
+
+
+class FurtherQuestionForm(QuestionForm):
+    key = forms.SlugField(
+        label="Short name",
+        required=False,
+        max_length=80,
+        help_text="For programs and the prediction API, such as colour. Made from the question if empty.",
+        error_messages={"invalid": "Write the short name with letters, digits, - and _ only."},
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["prompt"].initial = ""
+
+
+def further_forms(sent: QueryDict | None, more: int = 0) -> list[FurtherQuestionForm]:
+    """The further questions of a new project's form as they were sent, and `more` empty ones."""
+    prefixes = [f"further-{number}" for number in range(MAX_QUESTIONS - 1)]
+    found = [prefix for prefix in prefixes if sent and f"{prefix}-prompt" in sent]
+    forms_sent = [
+        FurtherQuestionForm(sent, prefix=prefix, empty_permitted=True, use_required_attribute=False)
+        for prefix in found
+    ]
+    return forms_sent + [FurtherQuestionForm(prefix=prefix) for prefix in prefixes[len(found) :][:more]]
+
+
+class ProjectForm(QuestionForm):
+    name = forms.CharField(
+        max_length=200,
+        help_text="The address is made from it.",
+        error_messages={"required": "Give the project a name."},
+    )
     overlap = people_an_image()
     holdout_share = PercentField(
         label="Hold-out (%)",
@@ -89,10 +128,6 @@ class ProjectForm(forms.Form):
             "invalid": "Write the hold-out as a number of percent, such as 20.",
         },
     )
-
-    def clean_labels(self) -> list[str]:
-        text: str = self.cleaned_data["labels"]
-        return text.splitlines()
 
 
 class ProjectSettingsForm(forms.Form):

@@ -22,9 +22,15 @@ def user(name: str = "", password: str = "correct horse battery", **options: Any
 def project(labels: tuple[str, ...] = ("cat", "dog"), **options: object) -> Project:
     number = next(_count)
     made = Project.objects.create(slug=f"project-{number}", name=f"Project {number}", **options)
-    question = Question.objects.create(project=made, key="label", prompt="What is it?")
-    Label.objects.bulk_create(Label(question=question, name=n, position=i) for i, n in enumerate(labels))
+    question(made, "label", "What is it?", labels)
     Queue.objects.create(project=made)
+    return made
+
+
+def question(project: Project, key: str, prompt: str, labels: tuple[str, ...]) -> Question:
+    position = project.questions.count()
+    made = Question.objects.create(project=project, key=key, prompt=prompt, position=position)
+    Label.objects.bulk_create(Label(question=made, name=n, position=i) for i, n in enumerate(labels))
     return made
 
 

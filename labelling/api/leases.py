@@ -32,9 +32,11 @@ class LeasesView(APIView):
 
 
 def _leased(project: Project, lease: Lease, questions: list[int]) -> dict[str, object]:
+    shown = lease.source != Lease.Source.HOLDOUT
     suggestion = None
-    if lease.suggestion_id is not None and lease.source != Lease.Source.HOLDOUT:
+    if lease.suggestion_id is not None and shown:
         suggestion = {"label": lease.suggestion_id, "confidence": lease.confidence}
+    others = [{"label": label, "confidence": sure} for label, sure in lease.others.values()]
     return {
         "item": lease.item_id,
         "image": reverse("labelling:item-image", args=[project.slug, lease.item_id]),
@@ -42,5 +44,6 @@ def _leased(project: Project, lease: Lease, questions: list[int]) -> dict[str, o
         "height": lease.item.height,
         "questions": questions,
         "suggestion": suggestion,
+        "other_suggestions": others if shown else [],
         "expires_in": (lease.expires_at - timezone.now()).total_seconds(),
     }

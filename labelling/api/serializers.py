@@ -38,6 +38,7 @@ class LeasedItemSerializer(serializers.Serializer[dict[str, Any]]):
         help_text="Questions this person has not answered about the item yet",
     )
     suggestion = SuggestionSerializer(allow_null=True)
+    other_suggestions = SuggestionSerializer(many=True, help_text="To further questions")
     expires_in = serializers.FloatField(help_text="Seconds until the item may go to someone else")
 
 

@@ -12,6 +12,9 @@ import numpy as np
 
 from labelling.management.visitor import Visitor
 
+# The label's name; with several questions, that of each by the question's key.
+Truth = str | Mapping[str, str]
+
 AT_HAND = 3
 # For so long it may be dry: a swap, or someone else's leases. Nobody waits for a whole lease to run out.
 PATIENCE_SECONDS = 10.0
@@ -52,7 +55,7 @@ class Tally:
 class Player:
     visitor: Visitor
     slug: str
-    truth: Mapping[str, str]
+    truth: Mapping[str, Truth]
     tally: Tally
     error_rate: float
     pace: float
@@ -62,10 +65,7 @@ class Player:
     def play(self) -> None:
         """Answer until there are enough labels, or nothing has been asked for a while."""
         page = self.visitor.label_page(self.slug)
-        labels = {
-            question["id"]: {label["name"]: label["id"] for label in question["labels"]}
-            for question in page["questions"]
-        }
+        asked = {question["id"]: question for question in page["questions"]}
         asked_at = time.monotonic()
         while not self.tally.stopped:
             leased = self.visitor.post(page["next"], {"count": AT_HAND, "holding": []})["items"]
@@ -77,9 +77,11 @@ class Player:
             else:
                 time.sleep(DRY_PAUSE_SECONDS)
             for item in leased:
-                name = self.truth.get(sha256(self.visitor.get(item["image"])).hexdigest())
+                known = self.truth.get(sha256(self.visitor.get(item["image"])).hexdigest())
                 for question in item["questions"]:
-                    if not self._answer(page, item, question, labels[question], name):
+                    name = known if isinstance(known, str) else (known or {}).get(asked[question]["key"])
+                    labels = {label["name"]: label["id"] for label in asked[question]["labels"]}
+                    if not self._answer(page, item, question, labels, name):
                         return
 
     def _answer(

@@ -23,7 +23,9 @@ class Item(models.Model):
     random_rank = models.PositiveIntegerField(help_text="The precomputed random order of unranked items.")
     # Kept by the annotation services, so that serving the next item counts nothing.
     open = models.BooleanField(default=True, help_text="It still needs answers.")
-    answers = models.PositiveSmallIntegerField(default=0, help_text="People whose answer stands.")
+    answers = models.PositiveSmallIntegerField(
+        default=0, help_text="Standing answers of the question that has fewest."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

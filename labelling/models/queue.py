@@ -36,6 +36,9 @@ class QueueEntry(models.Model):
         Label, null=True, on_delete=models.SET_NULL, related_name="+", help_text="What the model proposes."
     )
     confidence = models.FloatField(null=True, help_text="The model's calibrated probability of its proposal.")
+    others = models.JSONField(
+        default=dict, help_text="The proposals to further questions: {question: [label, confidence]}."
+    )
 
     class Meta:
         constraints = [
@@ -68,6 +71,7 @@ class Lease(models.Model):
     round_number = models.PositiveIntegerField(null=True)
     suggestion = models.ForeignKey(Label, null=True, on_delete=models.SET_NULL, related_name="+")
     confidence = models.FloatField(null=True)
+    others = models.JSONField(default=dict, help_text="As the queue had them.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["item", "slot"], name="one_holder_a_slot")]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
-from labelling.models import Annotation, Consensus, Item, Label, Project, Question
+from labelling.models import Annotation, Consensus, Item, Project, Question
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,32 @@ class LabelCounts:
     items: int
     pool_items: int
     holdout_items: int
-    per_label: list[tuple[str, int]]
+    per_question: list[tuple[str, list[tuple[str, int]]]]  # prompt, then name and count of each label
+
+    @property
+    def per_label(self) -> list[tuple[str, int]]:
+        return [pair for _, labels in self.per_question for pair in labels]
+
+    @property
+    def questions(self) -> int:
+        return len(self.per_question)
+
+    @property
+    def given(self) -> int:
+        return self.pool + self.holdout
+
+    @property
+    def wanted(self) -> int:
+        """As many labels as would answer everything."""
+        return self.items * self.questions
+
+    @property
+    def pool_wanted(self) -> int:
+        return self.pool_items * self.questions
+
+    @property
+    def holdout_wanted(self) -> int:
+        return self.holdout_items * self.questions
 
 
 def standing() -> QuerySet[Annotation]:
@@ -42,16 +67,17 @@ def label_counts(project: Project) -> LabelCounts:
     given = dict(consensus.values_list("item__split").annotate(n=Count("id")).order_by())
     there = dict(Item.objects.filter(project=project).values_list("split").annotate(n=Count("id")).order_by())
     by_label = dict(consensus.values_list("label_id").annotate(n=Count("id")).order_by())
-    labels = Label.objects.filter(question__project=project).order_by(
-        "question__position", "question_id", "position", "id"
-    )
+    asked = Question.objects.filter(project=project).prefetch_related("labels")
     return LabelCounts(
         pool=given.get(Item.Split.POOL, 0),
         holdout=given.get(Item.Split.HOLDOUT, 0),
         items=sum(there.values()),
         pool_items=there.get(Item.Split.POOL, 0),
         holdout_items=there.get(Item.Split.HOLDOUT, 0),
-        per_label=[(label.name, by_label.get(label.pk, 0)) for label in labels],
+        per_question=[
+            (question.prompt, [(label.name, by_label.get(label.pk, 0)) for label in question.labels.all()])
+            for question in asked
+        ],
     )
 
 

@@ -1,5 +1,6 @@
 """What the annotator's page and its routes read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -19,10 +20,22 @@ def annotation_known(uuid: UUID) -> bool:
 
 
 def unanswered(project: Project, annotator: User, items: Sequence[int]) -> dict[int, list[int]]:
-    """For each item the ids of the questions this person has not answered or skipped yet, in order."""
+    """For each item the ids of the questions this person can answer, in order.
+
+    Those they have not answered or skipped yet, without the ones that have got their answers from others, as
+    long as any is left.
+    """
     questions = list(Question.objects.filter(project=project).values_list("id", flat=True))
-    said = set(standing().filter(item__in=items, annotator=annotator).values_list("item_id", "question_id"))
-    return {item: [question for question in questions if (item, question) not in said] for item in items}
+    said = standing().filter(item__in=items).values_list("item_id", "question_id", "annotator_id", "kind")
+    mine: set[tuple[int, int]] = set()
+    given: Counter[tuple[int, int]] = Counter()
+    for item, question, who, kind in said:
+        given[item, question] += kind == Annotation.Kind.ANSWER
+        if who == annotator.pk:
+            mine.add((item, question))
+    left = {item: [pk for pk in questions if (item, pk) not in mine] for item in items}
+    wanted = {item: [pk for pk in of if given[item, pk] < project.overlap] for item, of in left.items()}
+    return {item: wanted[item] or left[item] for item in items}
 
 
 def held_items(project: Project, annotator: User, items: Sequence[int]) -> list[int]:

@@ -4,6 +4,7 @@ All that follows from an annotation (consensus, the item's state, the lease) is 
 transaction, under the item's row lock, so that it is never seen half done.
 """
 
+from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
@@ -48,8 +49,8 @@ def annotation_record(
         if stored is not None:
             return stored
         previous = standing().filter(item=item, question=question, annotator=annotator).first()
-        lease = Lease.objects.filter(item=item, annotator=annotator).order_by("-expires_at").first()
-        origin = lease or previous
+        held = Lease.objects.filter(item=item, annotator=annotator).select_related("suggestion")
+        origin = held.order_by("-expires_at").first() or previous
         annotation = _insert(
             Annotation(
                 uuid=uuid,
@@ -62,7 +63,7 @@ def annotation_record(
                 supersedes=previous,
                 source=origin.source if origin else "",
                 round_number=origin.round_number if origin else None,
-                suggestion_id=origin.suggestion_id if origin else None,
+                suggestion_id=_suggested(origin, question),
                 seconds=seconds,
             )
         )
@@ -154,6 +155,19 @@ def _insert(annotation: Annotation) -> Annotation:
     return stored
 
 
+def _suggested(origin: Lease | Annotation | None, question: Question) -> int | None:
+    """The label that was proposed as the answer to this question."""
+    if origin is None:
+        return None
+    if origin.suggestion is not None and origin.suggestion.question_id == question.pk:
+        return origin.suggestion.pk
+    proposed = origin.others.get(str(question.pk)) if isinstance(origin, Lease) else None
+    if proposed is None:
+        return None
+    # It may have been deleted since: nothing but the queue pointed at it.
+    return Label.objects.filter(pk=proposed[0], question=question).values_list("pk", flat=True).first()
+
+
 def _item_settle(project: Project, item: Item, question: Question, annotator: User) -> bool:
     """Write what follows from the item's standing annotations; return whether the annotator is done with it.
 
@@ -183,20 +197,17 @@ def _item_settle(project: Project, item: Item, question: Question, annotator: Us
             unique_fields=["item", "question"],
             update_fields=["label", "answers", "agreement", "updated_at"],
         )
-    answered: dict[int, set[int]] = {}
-    touched: dict[int, set[int]] = {}
-    for one in said:
-        touched.setdefault(one.annotator_id, set()).add(one.question_id)
-        if one.kind == Annotation.Kind.ANSWER:
-            answered.setdefault(one.annotator_id, set()).add(one.question_id)
-    answers = sum(questions <= theirs for theirs in answered.values())
+    given = Counter(one.question_id for one in said if one.kind == Annotation.Kind.ANSWER)
+    # Questions that were asked later have fewer answers: the item needs people until each has enough.
+    answers = min(given[pk] for pk in questions)
     still_open = answers < overlap
     if (item.answers, item.open) != (answers, still_open):
         Item.objects.filter(pk=item.pk).update(answers=answers, open=still_open)
     if not still_open and item.split == Item.Split.POOL:
         # So that serving never walks past the answered head of the ranking.
         QueueEntry.objects.filter(item=item).delete()
-    return questions <= touched.get(annotator.pk, set())
+    mine = {one.question_id for one in said if one.annotator_id == annotator.pk}
+    return all(pk in mine or given[pk] >= overlap for pk in questions)
 
 
 def _lease_again(project: Project, item: Item, target: Annotation) -> None:

@@ -1,17 +1,19 @@
 """The SQL that leases items: `TAKE` chooses and locks them, `HOLD` writes the leases under the locks."""
 
-# An item is free for a person who is not done with it, does not hold it, and finds a place that is neither
-# answered nor held.
+# An item is free for a person who does not hold it, finds a place that is neither answered nor held, and can
+# still answer one of its questions: one that they have not answered or skipped, and that needs answers.
 _FREE = """
     item.open
     and item.answers + (select count(*) from labelling_lease held
         where held.item_id = item.id and held.expires_at > statement_timestamp()) < %(overlap)s
     and not exists (select 1 from labelling_lease mine where mine.item_id = item.id
         and mine.annotator_id = %(annotator)s and mine.expires_at > statement_timestamp())
-    and (select count(*) from labelling_annotation said where said.item_id = item.id
-        and said.annotator_id = %(annotator)s and said.kind <> 'undo'
-        and not exists (select 1 from labelling_annotation later where later.supersedes_id = said.id)
-        ) < (select count(*) from labelling_question asked where asked.project_id = %(project)s)
+    and exists (select 1 from labelling_question asked where asked.project_id = %(project)s
+        and (select count(*) filter (where said.kind = 'answer') < %(overlap)s
+                and count(*) filter (where said.annotator_id = %(annotator)s) = 0
+            from labelling_annotation said
+            where said.item_id = item.id and said.question_id = asked.id and said.kind <> 'undo'
+            and not exists (select 1 from labelling_annotation later where later.supersedes_id = said.id)))
 """
 
 # The lock is NO KEY: a full one would skip every item to which a queue swap is just writing references.
@@ -19,7 +21,7 @@ _LOCK = "for no key update of item skip locked"
 
 _UNRANKED = """
     select item.id, item.random_rank as place, null::int as rank, null::int as round_number,
-           null::bigint as suggestion_id, null::float8 as confidence
+           null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others
     from labelling_item item
     where item.project_id = %(project)s and item.split = 'SPLIT' and FREE
         and item.id not in (select id from TAKEN)
@@ -43,7 +45,7 @@ holdout as (HOLDOUT_DRAWN),
 ranked as (
     select item.id, entry.rank as place, entry.rank,
         (select round_number from labelling_queue where project_id = %(project)s) as round_number,
-        entry.suggestion_id, entry.confidence
+        entry.suggestion_id, entry.confidence, entry.others
     from labelling_queueentry entry join labelling_item item on item.id = entry.item_id
     where entry.project_id = %(project)s
         and entry.generation = (select generation from labelling_queue where project_id = %(project)s)
@@ -74,13 +76,14 @@ union all select 'holdout', more.* from more
 HOLD = _filled(
     """
 insert into labelling_lease as lease (id, item_id, slot, project_id, annotator_id, expires_at,
-    source, rank, round_number, suggestion_id, confidence)
+    source, rank, round_number, suggestion_id, confidence, others)
 select taken.number, item.id, place.slot, item.project_id, %(annotator)s,
     statement_timestamp() + make_interval(secs => %(seconds)s),
-    taken.source, taken.rank, taken.round_number, taken.suggestion_id, taken.confidence
+    taken.source, taken.rank, taken.round_number, taken.suggestion_id, taken.confidence, taken.others
 from unnest(%(numbers)s::bigint[], %(items)s::bigint[], %(sources)s::text[], %(ranks)s::int[],
-    %(rounds)s::int[], %(suggestions)s::bigint[], %(confidences)s::float8[])
-    as taken (number, item_id, source, rank, round_number, suggestion_id, confidence)
+    %(rounds)s::int[], %(suggestions)s::bigint[], %(confidences)s::float8[],
+    %(others)s::jsonb[])
+    as taken (number, item_id, source, rank, round_number, suggestion_id, confidence, others)
 join labelling_item item on item.id = taken.item_id
 cross join lateral (
     select slot from generate_series(0, %(overlap)s - 1) as slot
@@ -92,7 +95,7 @@ where FREE
 on conflict (item_id, slot) do update set
     id = excluded.id, annotator_id = excluded.annotator_id, expires_at = excluded.expires_at,
     source = excluded.source, rank = excluded.rank, round_number = excluded.round_number,
-    suggestion_id = excluded.suggestion_id, confidence = excluded.confidence
+    suggestion_id = excluded.suggestion_id, confidence = excluded.confidence, others = excluded.others
     where lease.expires_at <= statement_timestamp()
 returning id
 """,

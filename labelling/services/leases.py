@@ -22,6 +22,7 @@ class _Taken:
     round_number: int | None
     suggestion_id: int | None
     confidence: float | None
+    others: str  # JSON
 
 
 def lease_items(*, project: Project, annotator: User, count: int, holding: Sequence[int] = ()) -> list[Lease]:
@@ -91,6 +92,7 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
             "rounds": [one.round_number for _, one in numbered],
             "suggestions": [one.suggestion_id for _, one in numbered],
             "confidences": [one.confidence for _, one in numbered],
+            "others": [one.others for _, one in numbered],
         }
         cursor.execute(HOLD, params | columns)
         return sorted(row[0] for row in cursor.fetchall())

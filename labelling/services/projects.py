@@ -1,16 +1,15 @@
 """Projects and who is in them. A refusal is a ValidationError whose messages are sentences for the person."""
 
-from collections import Counter
 from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.text import slugify
 
-from labelling.models import Item, Label, Lease, Membership, Project, Question, Queue, QueueEntry, User
+from labelling.models import Item, Lease, Membership, Project, Question, Queue, QueueEntry, User
 from labelling.services.annotations import annotations_hold
+from labelling.services.questions import FIRST_KEY, label_names, question_errors, question_save
 
-MAX_LABELS = 1000
 # `/projects/new/` is a page.
 RESERVED_SLUGS = frozenset({"new"})
 
@@ -29,20 +28,15 @@ def slug_for(name: str) -> str:
 def project_create(
     *, name: str, slug: str, prompt: str, labels: list[str], manager: User | None, **options: object
 ) -> Project:
-    """Make a project with its one question "label", the question's labels and an empty queue.
+    """Make a project with its first question "label", the question's labels and an empty queue.
 
     `options` are further fields of Project, such as overlap or holdout_share.
     """
     project = Project(name=name.strip(), slug=slug, **options)
-    names = [label.strip() for label in labels if label.strip()]
-    question = Question(project=project, key="label", prompt=prompt.strip())
-    errors: dict[str, list[str]] = {}
-    checks: list[Callable[[], None]] = [
-        lambda: _refuse_reserved(slug),
-        project.full_clean,
-        lambda: question.full_clean(exclude={"project"}),
-        lambda: _refuse_labels(names),
-    ]
+    names = label_names(labels)
+    question = Question(project=project, key=FIRST_KEY, prompt=prompt.strip())
+    errors = question_errors(question, names)
+    checks: list[Callable[[], None]] = [lambda: _refuse_reserved(slug), project.full_clean]
     for check in checks:
         try:
             check()
@@ -53,8 +47,7 @@ def project_create(
         raise ValidationError(errors)
 
     project.save()
-    question.save()
-    Label.objects.bulk_create(Label(question=question, name=n, position=i) for i, n in enumerate(names))
+    question_save(question, names)
     Queue.objects.create(project=project)
     if manager is not None:
         Membership.objects.create(project=project, user=manager, role=Membership.Role.MANAGER)
@@ -123,14 +116,3 @@ def _refuse_to_lose_last_manager(project: Project, user: User) -> None:
 def _refuse_reserved(slug: str) -> None:
     if slug in RESERVED_SLUGS:
         raise ValidationError({"slug": f"The address '{slug}' is taken by Quern itself: choose another one."})
-
-
-def _refuse_labels(names: list[str]) -> None:
-    if len(names) < 2:
-        raise ValidationError({"labels": "A project needs at least two labels: write one a line."})
-    if len(names) > MAX_LABELS:
-        raise ValidationError({"labels": f"{len(names)} labels are too many: {MAX_LABELS} at most."})
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValidationError({"labels": f"'{twice[0][:100]}' stands there twice: write each label once."})
-    if long := [name for name in names if len(name) > 100]:
-        raise ValidationError({"labels": f"'{long[0][:30]}…' is longer than 100 characters: shorten it."})

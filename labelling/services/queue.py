@@ -1,7 +1,8 @@
 """Replace a project's ranking in one go."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -15,10 +16,13 @@ class RankedItem:
     score: float
     suggestion_id: int | None = None
     confidence: float | None = None
+    # Proposals to further questions: label and confidence by the question's id.
+    others: Mapping[int, tuple[int, float]] = field(default_factory=dict)
 
 
 _COPY = """
-copy labelling_queueentry (project_id, generation, rank, item_id, score, suggestion_id, confidence) from stdin
+copy labelling_queueentry (project_id, generation, rank, item_id, score, suggestion_id, confidence, others)
+from stdin
 """
 
 
@@ -52,6 +56,7 @@ def queue_swap(
                         entry.score,
                         entry.suggestion_id,
                         entry.confidence,
+                        json.dumps(dict(entry.others)),
                     )
                 )
         Queue.objects.filter(pk=queue.pk).update(

@@ -15,17 +15,24 @@ class PanelView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
         project = project_for(request.user, slug)
         counts = label_counts(project)
-        balance = counts.per_label
-        if len(balance) > SHOWN_LABELS:
-            balance = sorted(balance, key=lambda pair: -pair[1])[:SHOWN_LABELS]
         context = {
             "project": project,
             "role": role_of(request.user, project),
             "counts": counts,
-            "labels": counts.pool + counts.holdout,
-            "balance": balance,
-            "most": max((count for _, count in balance), default=0),
-            "unshown": len(counts.per_label) - len(balance),
-            "unlabelled": sum(count == 0 for _, count in counts.per_label),
+            "balances": [_balance(prompt, labels) for prompt, labels in counts.per_question],
         }
         return render(request, "labelling/panel.html", context)
+
+
+def _balance(prompt: str, labels: list[tuple[str, int]]) -> dict[str, object]:
+    shown = labels
+    if len(labels) > SHOWN_LABELS:
+        shown = sorted(labels, key=lambda pair: -pair[1])[:SHOWN_LABELS]
+    return {
+        "prompt": prompt,
+        "labels": shown,
+        "all": len(labels),
+        "most": max((count for _, count in shown), default=0),
+        "unshown": len(labels) - len(shown),
+        "unlabelled": sum(count == 0 for _, count in labels),
+    }

@@ -3,15 +3,23 @@
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.forms import model_to_dict
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views import View
 
-from labelling.forms import ProjectForm, ProjectSettingsForm, take_errors
+from labelling.forms import (
+    FurtherQuestionForm,
+    ProjectForm,
+    ProjectSettingsForm,
+    further_forms,
+    take_errors,
+)
 from labelling.models import Membership, Project, User
 from labelling.selectors import label_counts, project_for, projects_of, role_of
 from labelling.services.projects import project_create, project_update, slug_for
+from labelling.services.questions import question_add
 from labelling.views.access import SignedInRequest
 
 
@@ -24,27 +32,37 @@ class ProjectsView(LoginRequiredMixin, View):
 
 class ProjectNewView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest) -> HttpResponse:
-        return self._page(request, ProjectForm())
+        return self._page(request, ProjectForm(), [])
 
     def post(self, request: SignedInRequest) -> HttpResponse:
         user = _creator(request)
-        form = ProjectForm(request.POST)
-        if form.is_valid():
-            try:
-                project = project_create(
-                    slug=slug_for(form.cleaned_data["name"]), manager=user, **form.cleaned_data
-                )
-            except ValidationError as error:
-                take_errors(form, error)
-            else:
+        form, further = ProjectForm(request.POST), further_forms(request.POST)
+        # Each is looked at, so that all mistakes are told at once.
+        valid = [one.is_valid() for one in (form, *further)]
+        if all(valid):
+            project = _made(user, form, further)
+            if project is not None:
                 messages.success(request, f"{project.name} is made. Now import its images.")
                 return redirect("labelling:imports", project.slug)
-        return self._page(request, form)
+        return self._page(request, form, further)
 
-    def _page(self, request: SignedInRequest, form: ProjectForm) -> HttpResponse:
+    def _page(
+        self, request: SignedInRequest, form: ProjectForm, further: list[FurtherQuestionForm]
+    ) -> HttpResponse:
         _creator(request)
-        status = 422 if form.errors else 200
-        return render(request, "labelling/project_new.html", {"form": form}, status=status)
+        status = 422 if any(one.errors for one in (form, *further)) else 200
+        context = {"form": form, "further": further}
+        return render(request, "labelling/project_new.html", context, status=status)
+
+
+class QuestionNewView(LoginRequiredMixin, View):
+    """The fields of one more question, for the new project's form."""
+
+    def get(self, request: SignedInRequest) -> HttpResponse:
+        number = sum(name.startswith("further-") and name.endswith("-prompt") for name in request.GET)
+        return render(
+            request, "labelling/question_new.html", {"further": further_forms(request.GET, more=1)[number:]}
+        )
 
 
 class ProjectView(LoginRequiredMixin, View):
@@ -84,13 +102,29 @@ class ProjectSettingsView(LoginRequiredMixin, View):
         return render(request, "labelling/project_settings.html", context, status=422 if form.errors else 200)
 
 
+def _made(user: User, form: ProjectForm, further: list[FurtherQuestionForm]) -> Project | None:
+    """The project with all its questions; None, and the forms say why, if it cannot be."""
+    asking: ProjectForm | FurtherQuestionForm = form
+    try:
+        with transaction.atomic():
+            project = project_create(
+                slug=slug_for(form.cleaned_data["name"]), manager=user, **form.cleaned_data
+            )
+            for asking in further:
+                if asking.cleaned_data:
+                    question_add(project=project, **asking.cleaned_data)
+    except ValidationError as error:
+        take_errors(asking, error)
+        return None
+    return project
+
+
 def _card(user: User, project: Project) -> dict[str, object]:
     counts = label_counts(project)
     return {
         "project": project,
         "role": role_of(user, project),
         "counts": counts,
-        "labels": counts.pool + counts.holdout,
     }
 
 

@@ -10,8 +10,10 @@ from learning.selectors import backbones_of, methods_lacking, methods_offered
 
 
 def learners_ensure() -> None:
-    """Give each question without a learner one; two ticks at once make one, by the unique constraint."""
-    missing = Question.objects.filter(learner__isnull=True).values_list("pk", "project_id")
+    """Give each project's first question a learner; two ticks at once make one, by the unique constraint."""
+    first = Question.objects.order_by("project_id", "position", "id").distinct("project_id")
+    lacking = Question.objects.filter(pk__in=first.values("pk"), learner__isnull=True)
+    missing = lacking.values_list("pk", "project_id")
     Learner.objects.bulk_create(
         (Learner(question_id=question, project_id=project) for question, project in missing),
         ignore_conflicts=True,

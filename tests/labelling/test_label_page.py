@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from labelling.models import Annotation, Item, Label, Lease, Project, User
 from labelling.selectors import standing
+from labelling.services.questions import question_add
 from labelling.services.queue import RankedItem, queue_swap
 from tests import factories
 from tests.e2e.browser import chromium
@@ -231,3 +232,59 @@ def test_two_people_never_see_the_same_image(live_server: LiveServer, page: Page
     assert len(set(mine)) == len(set(theirs)) == 6
     assert Lease.objects.filter(project=project).exists()
     context.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_questions_of_an_image_are_answered_on_one_page(live_server: LiveServer, page: Page) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    colour = factories.question(project, "colour", "Which colour?", ("grey", "brown"))
+    for _ in range(3):
+        factories.item(project)
+    open_page(page, live_server, project, factories.member(project))
+    what_part, colour_part = page.locator(".question").all()
+
+    def states() -> list[str | None]:
+        return [part.get_attribute("data-state") for part in (what_part, colour_part)]
+
+    def answers() -> dict[tuple[int, str], str]:
+        found = standing().filter(project=project).select_related("label", "question")
+        return {(one.item_id, one.question.key): one.label.name if one.label else "" for one in found}
+
+    first = current(page)
+    assert states() == ["current", "waiting"]
+    page.keyboard.press("2")
+    expect(colour_part).to_have_attribute("data-state", "current")
+    assert states() == ["answered", "current"]
+    expect(what_part.locator(".answered")).to_have_text("dog")
+    assert current(page) == first
+    # Undo takes back the last answer, not the whole image.
+    page.keyboard.press("z")
+    expect(what_part).to_have_attribute("data-state", "current")
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    expect(page.locator("#stage")).not_to_have_attribute("data-item", str(first))
+    # Back over the edge of an image: its last question is open again, the other one stays answered.
+    second = current(page)
+    page.keyboard.press("z")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(first))
+    assert states() == ["answered", "current"]
+    page.keyboard.press("1")
+    expect(page.locator("#stage")).to_have_attribute("data-item", str(second))
+    # The mouse may answer in any order; a skip is of the marked question only.
+    colour_part.locator(".choice", has_text="brown").click()
+    assert states() == ["current", "answered"]
+    page.keyboard.press("s")
+    expect(page.locator("#stage")).not_to_have_attribute("data-item", str(second))
+    saved(page, 4)
+    expected = {(first, "label"): "cat", (first, "colour"): "grey"}
+    expected |= {(second, "label"): "", (second, "colour"): "brown"}
+    assert answers() == expected
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+    # A question that is added now reaches the open page by itself.
+    question_add(project=project, prompt="Is it big?", labels=["yes", "no"])
+    for _ in range(2):
+        page.keyboard.press("1")
+    expect(page.locator(".question")).to_have_count(3)
+    expect(page.locator(".question[data-state=current] legend")).to_contain_text("Is it big?")
+    assert colour.labels.count() == 2

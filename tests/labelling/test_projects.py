@@ -48,7 +48,7 @@ def test_a_project_comes_with_its_question_its_labels_in_order_a_queue_and_a_man
     [
         ({"name": " "}, "Give the project a name."),
         ({"prompt": ""}, "Write the question that is asked of every image."),
-        ({"labels": "only"}, "A project needs at least two labels: write one a line."),
+        ({"labels": "only"}, "A question needs at least two labels: write one a line."),
         ({"labels": "cat\ndog\ncat"}, "&#x27;cat&#x27; stands there twice: write each label once."),
         ({"labels": "\n".join(map(str, range(1001)))}, "1001 labels are too many: 1000 at most."),
         ({"labels": "cat\n" + "x" * 101}, "is longer than 100 characters: shorten it."),

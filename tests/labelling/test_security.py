@@ -33,6 +33,7 @@ PAGES = {
     "labelling:import": {"get": "manager", "post": "manager"},
     "labelling:members": {"get": "manager", "post": "manager"},
     "labelling:project-settings": {"get": "manager", "post": "manager"},
+    "labelling:questions": {"get": "manager", "post": "manager"},
     "labelling:api-next": {"post": "annotator"},
     "labelling:api-annotations": {"post": "annotator"},
     "labelling:api-undo": {"post": "annotator"},
@@ -61,7 +62,7 @@ PAGES = {
 }
 # No session opens these: a key of the project does.
 BY_KEY = {"serving:predict", "serving:feedback"}
-SIGNED_IN = {"labelling:projects", "labelling:project-new"}
+SIGNED_IN = {"labelling:projects", "labelling:project-new", "labelling:question-new"}
 OPEN = {"login", "logout", "schema", "api-docs", "health-live", "health-ready"}
 
 

@@ -55,6 +55,18 @@ def test_it_errs_at_the_given_rate_and_stops_when_the_queue_is_dry(
     assert "dry after 5 of 50" in out.getvalue()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_it_answers_each_question_by_its_short_name(live_server: LiveServer, tmp_path: Path) -> None:
+    project, truth = demo(tmp_path, items=3)
+    factories.question(project, "size", "How big?", ("big", "small"))
+    known = json.loads(truth.read_text())
+    truth.write_text(json.dumps({digest: {"label": name, "size": "small"} for digest, name in known.items()}))
+    call_command("simulate", project.slug, labels=6, truth=truth, url=live_server.url, annotators=1)
+    found = Consensus.objects.select_related("item", "label", "question")
+    said = {(one.item.digest, one.question.key): one.label.name for one in found}
+    assert said == {(d, "label"): name for d, name in known.items()} | {(d, "size"): "small" for d in known}
+
+
 @pytest.mark.django_db
 def test_a_person_of_the_name_keeps_the_password(tmp_path: Path) -> None:
     project, truth = demo(tmp_path, items=1)

@@ -14,7 +14,7 @@ import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labelling.management.player import Player, Tally
+from labelling.management.player import Player, Tally, Truth
 from labelling.management.visitor import VisitFailed, Visitor
 from labelling.models import Membership, Project, User
 from labelling.services.projects import member_set
@@ -34,7 +34,10 @@ class Command(BaseCommand):
         parser.add_argument("--labels", type=_number(1), default=200, help="labels to give (200)")
         parser.add_argument("--annotators", type=_number(1, 50), default=2, help="people at once (2)")
         parser.add_argument(
-            "--truth", type=Path, help="JSON file: {SHA-256 of the image's bytes: label's name}"
+            "--truth",
+            type=Path,
+            help="JSON file: {SHA-256 of the image's bytes: label's name}, or, for several questions, "
+            "{...: {question's short name: label's name}}",
         )
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="the server (%(default)s)")
         parser.add_argument("--error-rate", type=_share, default=0.0, help="share of wrong answers (0)")
@@ -118,7 +121,7 @@ def _annotator(project: Project, name: str) -> tuple[str, str]:
     return name, password
 
 
-def _truth(path: Path) -> dict[str, str]:
+def _truth(path: Path) -> dict[str, Truth]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -128,9 +131,16 @@ def _truth(path: Path) -> dict[str, str]:
         ) from error
     except (OSError, ValueError) as error:
         raise CommandError(f"{path}: it cannot be read as JSON ({error}).") from error
-    if not isinstance(read, dict) or not all(isinstance(name, str) for name in read.values()):
+    if not isinstance(read, dict) or not all(_names(said) for said in read.values()):
         raise CommandError(f"{path}: it should hold one JSON object of {{SHA-256: label's name}}.")
     return read
+
+
+def _names(said: object) -> bool:
+    """One label's name, or that of each question's by the question's key."""
+    return isinstance(said, str) or (
+        isinstance(said, dict) and all(isinstance(name, str) for name in said.values())
+    )
 
 
 def _told(measured: dict[str, float] | None) -> str:

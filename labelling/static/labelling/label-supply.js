@@ -15,7 +15,8 @@ function prepared(leased) {
   const shown = picture.decode().catch(() => {
     picture.alt = "This image cannot be shown. Skip it, and tell a manager.";
   });
-  return { ...leased, picture, shown, expiresAt: performance.now() + leased.expires_in * 1000 };
+  // What this person says of the item meanwhile, by question.
+  return { ...leased, said: new Map(), picture, shown, expiresAt: performance.now() + leased.expires_in * 1000 };
 }
 
 export class Supply extends EventTarget {

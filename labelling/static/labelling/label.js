@@ -28,35 +28,59 @@ function question() {
   return supply.current?.questions[0] ?? null;
 }
 
-function suggested() {
-  const label = supply.current?.suggestion?.label;
-  return label && page.questions.some((one) => one.id === question() && one.labels.some((l) => l.id === label))
-    ? labels.get(label)
-    : null;
+// What is proposed as the answer to the marked question: { label, confidence }, or null.
+function proposed() {
+  const item = supply.current;
+  const own = new Set(page.questions.find((one) => one.id === question())?.labels.map((label) => label.id));
+  const all = item ? [item.suggestion, ...item.other_suggestions] : [];
+  return all.find((one) => one && own.has(one.label)) ?? null;
 }
 
-function fieldset() {
-  return document.querySelector(`.question[data-question="${question()}"]`);
+function suggested() {
+  return labels.get(proposed()?.label) ?? null;
+}
+
+function fieldset(asked = question()) {
+  return document.querySelector(`.question[data-question="${asked}"]`);
+}
+
+function asks(group) {
+  return Boolean(supply.current?.questions.includes(Number(group.dataset.question)));
+}
+
+// A question that was added since this page was loaded: it is on the page once that is loaded again.
+function outdated() {
+  return Boolean(supply.current && !supply.current.questions.every((asked) => fieldset(asked)));
 }
 
 // ---- showing
 
 function draw() {
+  if (outdated() && !outbox.length) {
+    location.reload();
+    return;
+  }
   const item = supply.current;
   at("stage").dataset.state = item ? "asking" : supply.failure ? "trouble" : "dry";
   at("stage").dataset.item = item?.item ?? "";
   at("stage-text").hidden = Boolean(item);
   at("picture").replaceChildren(...(item ? [item.picture] : []));
   for (const group of document.querySelectorAll(".question")) {
-    group.hidden = item ? Number(group.dataset.question) !== question() : group.hidden;
+    const asked = Number(group.dataset.question);
+    group.dataset.state = !item ? "waiting" : asked === question() ? "current" : asks(group) ? "waiting" : "answered";
+    const answered = group.querySelector(".answered");
+    if (answered) {
+      answered.hidden = group.dataset.state !== "answered";
+      answered.textContent = item?.said?.get(asked) ?? "answered";
+    }
   }
   const proposal = suggested();
   for (const button of document.querySelectorAll(".choice")) {
     const isProposed = Number(button.dataset.label) === proposal?.id;
-    button.disabled = !item;
+    button.disabled = !asks(button.closest(".question"));
     button.classList.toggle("suggested", isProposed);
     const hint = button.querySelector(".choice-hint");
-    const confidence = item?.suggestion?.confidence;
+    const confidence = proposed()?.confidence;
     hint.hidden = !isProposed;
     hint.textContent = isProposed && confidence != null ? `${Math.round(confidence * 100)} %` : "";
   }
@@ -98,17 +122,17 @@ function drawTrouble() {
 
 // ---- what the person does
 
-function answer(label) {
+function answer(label, asked = question()) {
   const item = supply.current;
-  if (!item) return;
+  if (!item?.questions.includes(asked)) return;
   const uuid = crypto.randomUUID?.() ?? uuid4();
-  const asked = question();
   const seconds = Math.round(performance.now() - shownAt) / 1000;
   const said = label ? label.name : "skipped";
   history.add({ uuid, item, question: asked, said });
   const body = { annotator: page.annotator, uuid, item: item.item, question: asked, label: label?.id ?? null, seconds };
   outbox.add({ uuid, kind: "answer", item: item.item, url: page.annotations, body });
-  item.questions = item.questions.slice(1);
+  item.questions = item.questions.filter((one) => one !== asked);
+  item.said.set(asked, said);
   if (label) done += 1;
   say(`${said}.`);
   if (item.questions.length) draw();
@@ -123,7 +147,8 @@ function undo() {
   const url = page.undo.replace(page.noUuid, last.uuid);
   outbox.add({ uuid, kind: "undo", item: last.item.item, url, body: { annotator: page.annotator, uuid } });
   if (last.said !== "skipped") done = Math.max(0, done - 1);
-  last.item.questions = [last.question, ...last.item.questions];
+  last.item.questions = [last.question, ...last.item.questions.filter((one) => one !== last.question)];
+  last.item.said.delete(last.question);
   supply.putFirst(last.item);
   say(`Undone: ${last.said}.`);
   draw();
@@ -173,7 +198,8 @@ function onClick(element, act) {
 
 document.addEventListener("keydown", byKey);
 for (const button of document.querySelectorAll(".choice")) {
-  onClick(button, () => answer(labels.get(Number(button.dataset.label))));
+  const asked = Number(button.closest(".question").dataset.question);
+  onClick(button, () => answer(labels.get(Number(button.dataset.label)), asked));
 }
 onClick(at("suggestion"), () => suggested() && answer(suggested()));
 onClick(at("skip"), () => answer(null));
@@ -187,6 +213,7 @@ outbox.addEventListener("saved", ({ detail }) => {
   if (supply.failure) supply.refill();
   history.mark(detail.uuid, "saved");
   drawTrouble();
+  if (outdated()) draw();
 });
 outbox.addEventListener("waiting", ({ detail }) => {
   history.mark(detail.uuid, "waiting");
