@@ -122,7 +122,8 @@ class ProjectForm(QuestionForm):
         label="Hold-out (%)",
         most=90,
         initial=Project._meta.get_field("holdout_share").default,
-        help_text="Drawn at random from the imported images, for measuring only. Fixed from now on.",
+        help_text="Drawn at random from the imported images, for measuring only. Fixed from now on. With 0, "
+        "every label is learned from, and the accuracy is estimated from images asked at random.",
         error_messages={
             "required": "Say how much is held out for measuring: 20 is usual.",
             "invalid": "Write the hold-out as a number of percent, such as 20.",
@@ -154,8 +155,9 @@ class ProjectSettingsForm(forms.Form):
     holdout_queue_share = PercentField(
         label="Blind questions (%)",
         most=100,
-        help_text="Part of the asked images that comes from the hold-out, without any suggestion. More "
-        "narrows the interval of the accuracy sooner; less leaves more labels for learning.",
+        help_text="Part of the asked images that comes from the hold-out (without one, at random from all "
+        "images), without any suggestion. More narrows the interval of the accuracy sooner; less leaves more "
+        "labels for learning.",
         error_messages={
             "required": "Say how many percent of the asked images come from the hold-out.",
             "invalid": "Write the share as a number of percent, such as 25.",

@@ -7,7 +7,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Case, F, IntegerField, QuerySet, Sum, When
 from django.utils import timezone
 
-from labelling.models import Consensus, Item, Project, Queue
+from labelling.models import Item, Project, Queue
 from labelling.selectors import latest_annotation_id
 from learning.core.backbones import BACKBONES
 from learning.core.methods import METHODS, Method
@@ -24,6 +24,7 @@ from learning.models import (
     TrainingRun,
     Work,
 )
+from learning.obstacles import nothing_to_learn, two_classes, unreadable
 
 # A worker beats every few seconds; after this silence people are told.
 SILENCE_SECONDS = 10
@@ -44,6 +45,7 @@ class Activity:
     words: str
     progress: EmbeddingProgress | None
     error: str
+    unreadable: str
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,9 @@ def newest_version(project: Project) -> ModelVersion | None:
 
 
 def curve(project: Project, after: int = 0) -> list[dict[str, Any]]:
-    """Hold-out accuracy, with its interval, of each version above number `after`, oldest first.
+    """Accuracy, with its interval and what it rests on, of each version above number `after`, oldest first.
 
-    Fractions; null for a version that no hold-out label had come for.
+    Fractions; null for a version that nothing measured.
     """
     points = (
         ModelVersion.objects.filter(project=project, number__gt=after)
@@ -150,13 +152,25 @@ def curve(project: Project, after: int = 0) -> list[dict[str, Any]]:
             "metrics__accuracy_high",
             "number",
             "created_at",
+            "metrics__n",
+            "metrics__basis",
         )
     )
     names = ("labels", "holdout_labels", "accuracy", "low", "high", "number", "at")
     return [
-        {**dict(zip(names, point, strict=True)), "measured_on": f"{point[1]:,} hold-out labels"}
-        for point in points
+        {
+            **dict(zip(names, point, strict=True)),
+            "measured_on": measured_on({"n": n, "basis": basis}),
+        }
+        for *point, n, basis in points
     ]
+
+
+def measured_on(metrics: dict[str, Any]) -> str:
+    """What a version's accuracy rests on, to follow "measured on" or "by"."""
+    n = metrics.get("n") or 0
+    kind = "random draw" if metrics.get("basis") == ModelVersion.DRAWS else "hold-out label"
+    return f"{n:,} {kind}{'' if n == 1 else 's'}"
 
 
 def asking(project: Project) -> Asking:
@@ -181,12 +195,15 @@ def embedding_progress(learner: Learner) -> EmbeddingProgress:
 def activity(project: Project, learner: Learner | None) -> Activity:
     """What learning does now. A few indexed queries: the panel asks every two seconds."""
     if learner is None:
-        return Activity("The learner is about to be set up.", None, "")
+        return Activity("The learner is about to be set up.", None, "", "")
     progress = embedding_progress(learner)
     open_progress = progress if progress.done < progress.total else None
     last = learner.runs.order_by("-id").first()
     return Activity(
-        words=_words(project, learner, progress, last), progress=open_progress, error=_error(learner, last)
+        words=_words(project, learner, progress, last),
+        progress=open_progress,
+        error=_error(learner, last),
+        unreadable=unreadable(learner),
     )
 
 
@@ -199,6 +216,8 @@ def _words(project: Project, learner: Learner, progress: EmbeddingProgress, last
         return f"{last.stage.capitalize() or 'Training'}, for {since:.0f} s now{again}."
     if last is not None and last.state == TrainingRun.State.QUEUED:
         since = (timezone.now() - last.created_at).total_seconds()
+        if last.stage:
+            return f"A training is {last.stage}."
         return f"A training has been waiting for a worker for {since:.0f} s."
     if progress.done < progress.total:
         return f"Embedding {progress.done:,} of {progress.total:,} images."
@@ -207,15 +226,14 @@ def _words(project: Project, learner: Learner, progress: EmbeddingProgress, last
             return "Waiting for images: import some."
         return "New images are about to be embedded."
     missing = latest_annotation_id(project) > learner.trained_through
-    if not ModelVersion.objects.filter(learner=learner).exists():
-        labels = Consensus.objects.filter(question=learner.question_id, item__split=Item.Split.POOL)
-        if len(labels.values_list("label", flat=True).distinct()[:2]) < 2:
-            votes = " or votes of rules" if "soft" in METHODS[learner.method].needs else ""
-            return f"Waiting for labels{votes} of two classes; then the first model is trained."
+    if not two_classes(learner) and (words := nothing_to_learn(project, learner)):
+        return words
     if missing and learner.retrain_after > 1:
         return f"The next training starts once {learner.retrain_after:,} new labels have come."
     if missing:
         return "New labels have come; training is about to start."
+    if not Item.objects.filter(project=project, split=Item.Split.POOL, open=True).exists():
+        return "Up to date: every image that is not held out is answered. Import more to go on."
     return "Up to date: the model knows all labels."
 
 

@@ -3,6 +3,7 @@
 from labelling.selectors.access import project_for, projects_of, role_of
 from labelling.selectors.labels import (
     LabelCounts,
+    asked_in_order,
     label_counts,
     labelled,
     latest_annotation_id,
@@ -15,6 +16,7 @@ from labelling.selectors.page import annotation_known, held_items, questions_of,
 __all__ = [
     "LabelCounts",
     "annotation_known",
+    "asked_in_order",
     "held_items",
     "label_counts",
     "labelled",

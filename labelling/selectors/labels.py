@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
-from labelling.models import Annotation, Consensus, Item, Project, Question
+from labelling.models import Annotation, Consensus, Item, Lease, Project, Question
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class LabelCounts:
     pool_items: int
     holdout_items: int
     per_question: list[tuple[str, list[tuple[str, int]]]]  # prompt, then name and count of each label
+    disagreed: int  # of the labels, those that not everyone gave who was asked
 
     @property
     def per_label(self) -> list[tuple[str, int]]:
@@ -56,6 +57,16 @@ def labelled(question: Question) -> list[tuple[int, int, str]]:
     return list(rows.values_list("item_id", "label_id", "item__split"))
 
 
+def asked_in_order(question: Question) -> list[tuple[int, bool]]:
+    """Each item of the pool that someone answered or skipped, in the order of the first time, and whether it
+    was then drawn at random from all that were left, not chosen.
+    """
+    said = Annotation.objects.filter(question=question, item__split=Item.Split.POOL)
+    first = said.exclude(kind=Annotation.Kind.UNDO).order_by("item_id", "id").distinct("item_id")
+    rows = sorted(first.values_list("id", "item_id", "source"))
+    return [(item, source == Lease.Source.RANDOM) for _, item, source in rows]
+
+
 def latest_annotation_id(project: Project) -> int:
     """The newest annotation's id (undos and skips too), 0 if there is none."""
     newest = Annotation.objects.filter(project=project).aggregate(newest=Max("id"))["newest"]
@@ -78,6 +89,7 @@ def label_counts(project: Project) -> LabelCounts:
             (question.prompt, [(label.name, by_label.get(label.pk, 0)) for label in question.labels.all()])
             for question in asked
         ],
+        disagreed=consensus.filter(agreement__lt=1).count(),
     )
 
 

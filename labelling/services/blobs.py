@@ -1,5 +1,6 @@
 """Writing files to the storage whole or not at all, even when killed."""
 
+import errno
 import os
 import uuid
 from contextlib import suppress
@@ -45,6 +46,13 @@ def file_write(*, path: str, data: bytes, durable: bool) -> None:
         with suppress(FileNotFoundError):
             os.unlink(unfinished)
         raise
+
+
+def storage_fault(error: Exception) -> str:
+    """What went wrong, for people; a full disk in their words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full: free some space"
+    return str(error) or type(error).__name__
 
 
 def _write(path: str, data: bytes, durable: bool) -> None:

@@ -23,12 +23,12 @@ _UNRANKED = """
     select item.id, item.random_rank as place, null::int as rank, null::int as round_number,
            null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others
     from labelling_item item
-    where item.project_id = %(project)s and item.split = 'SPLIT' and FREE
-        and item.id not in (select id from TAKEN)
+    where item.project_id = %(project)s and item.split = SPLIT and FREE
+        and item.id not in (TAKEN)
     order by item.random_rank limit greatest(0, LEFT_OVER) LOCK
 """
 
-_LEFT_OVER = "%(count)s - (select count(*) from holdout) - (select count(*) from ranked)"
+_LEFT_OVER = "%(count)s - (select count(*) from drawn) - (select count(*) from ranked)"
 
 
 def _filled(template: str, **parts: str) -> str:
@@ -38,10 +38,11 @@ def _filled(template: str, **parts: str) -> str:
 
 
 # Each step takes what the ones before have left over, so a source that is dry is made up for by the others.
+# `drawn` are the blind ones: from the hold-out, or from the whole pool where a project has none.
 TAKE = _filled(
     """
 with nothing as (select null::bigint as id where false),
-holdout as (HOLDOUT_DRAWN),
+drawn as (BLINDLY_DRAWN),
 ranked as (
     select item.id, entry.rank as place, entry.rank,
         (select round_number from labelling_queue where project_id = %(project)s) as round_number,
@@ -50,21 +51,29 @@ ranked as (
     where entry.project_id = %(project)s
         and entry.generation = (select generation from labelling_queue where project_id = %(project)s)
         and item.split = 'pool' and FREE
-    order by entry.rank limit greatest(0, %(count)s - (select count(*) from holdout)) LOCK
+        and item.id not in (select id from drawn)
+    order by entry.rank limit greatest(0, %(count)s - (select count(*) from drawn)) LOCK
 ),
 random as (POOL_UNRANKED),
 more as (HOLDOUT_MORE)
 select 'ranked' as source, ranked.* from ranked
 union all select 'random', random.* from random
-union all select 'holdout', holdout.* from holdout
+union all select %(blind_source)s, drawn.* from drawn
 union all select 'holdout', more.* from more
 """,
-    HOLDOUT_DRAWN=_filled(_UNRANKED, SPLIT="holdout", TAKEN="nothing", LEFT_OVER="%(holdout)s"),
-    POOL_UNRANKED=_filled(_UNRANKED, SPLIT="pool", TAKEN="ranked", LEFT_OVER=_LEFT_OVER),
+    BLINDLY_DRAWN=_filled(
+        _UNRANKED, SPLIT="%(blind_split)s", TAKEN="select id from nothing", LEFT_OVER="%(blind)s"
+    ),
+    POOL_UNRANKED=_filled(
+        _UNRANKED,
+        SPLIT="'pool'",
+        TAKEN="select id from ranked union all select id from drawn",
+        LEFT_OVER=_LEFT_OVER,
+    ),
     HOLDOUT_MORE=_filled(
         _UNRANKED,
-        SPLIT="holdout",
-        TAKEN="holdout",
+        SPLIT="'holdout'",
+        TAKEN="select id from drawn",
         LEFT_OVER=_filled("BEFORE - (select count(*) from random)", BEFORE=_LEFT_OVER),
     ),
     FREE=_FREE,

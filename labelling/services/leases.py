@@ -68,22 +68,27 @@ def _seconds(project: Project) -> timedelta:
 
 def _take(project: Project, annotator: User, count: int) -> list[int] | None:
     """Ids of new leases, None if there is nothing to lease. Runs inside a transaction, whose end unlocks."""
+    # Without a hold-out, what measures is drawn from the whole pool.
+    held_out = project.holdout_share > 0
+    source = Lease.Source.HOLDOUT if held_out else Lease.Source.RANDOM
     params: dict[str, Any] = {
         "project": project.pk,
         "annotator": annotator.pk,
         "overlap": project.overlap,
         "seconds": project.lease_seconds,
         "count": count,
+        "blind_source": source.value,
+        "blind_split": (Item.Split.HOLDOUT if held_out else Item.Split.POOL).value,
     }
     with connection.cursor() as cursor:
         cursor.execute(NUMBERS, params)
         numbers: list[int] = [row[0] for row in cursor.fetchall()]
         blind = {n for n in numbers if from_holdout(project.seed, n, project.holdout_queue_share)}
-        cursor.execute(TAKE, {**params, "holdout": len(blind)})
+        cursor.execute(TAKE, {**params, "blind": len(blind)})
         taken = [_Taken(*row) for row in cursor.fetchall()]
         if not taken:
             return None
-        numbered = _numbered(taken, numbers, blind)
+        numbered = _numbered(taken, numbers, blind, source)
         columns: dict[str, Any] = {
             "numbers": [number for number, _ in numbered],
             "items": [one.item_id for _, one in numbered],
@@ -98,15 +103,20 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
         return sorted(row[0] for row in cursor.fetchall())
 
 
-def _numbered(taken: list[_Taken], numbers: list[int], blind: set[int]) -> list[tuple[int, _Taken]]:
-    """Give each item a lease number whose draw asked for its source, as far as the sources went."""
+def _numbered(
+    taken: list[_Taken], numbers: list[int], blind: set[int], source: str
+) -> list[tuple[int, _Taken]]:
+    """Give each item a lease number whose draw asked for its source, as far as the sources went.
+
+    `source`: what the blind numbers ask for.
+    """
     taken = sorted(taken, key=lambda one: one.place)
-    holdout = [one for one in taken if one.source == Lease.Source.HOLDOUT]
-    others = [one for one in taken if one.source == Lease.Source.RANKED]
-    others += [one for one in taken if one.source == Lease.Source.RANDOM]
+    drawn = [one for one in taken if one.source == source]
+    order = [one for one in (Lease.Source.RANKED, Lease.Source.RANDOM, Lease.Source.HOLDOUT) if one != source]
+    others = [one for wanted in order for one in taken if one.source == wanted]
     numbered = []
     for number in numbers:
-        first, second = (holdout, others) if number in blind else (others, holdout)
+        first, second = (drawn, others) if number in blind else (others, drawn)
         if first or second:
             numbered.append((number, (first or second).pop(0)))
     return numbered

@@ -7,7 +7,7 @@ from scipy.special import betaln, xlog1py, xlogy
 PRIOR = 0.5  # Jeffreys: its regret against the best fixed proportion is the least possible, up to a constant
 
 
-def anytime_interval(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def anytime_interval(correct: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """The proportions p that `correct` of `n` do not contradict, at all n at once (Robbins 1970).
 
     The beta-binomial mixture B(c + 1/2, n - c + 1/2) / B(1/2, 1/2) over the likelihood p^c (1 - p)^(n - c)

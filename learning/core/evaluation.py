@@ -9,6 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import ndtri, softmax
 
 BINS = 15
+MOST_CELLS = 30  # classes of a confusion table that people can read; of 1,000 it would take megabytes
+MOST_MISTAKES = 30
 TEMPERATURES = (0.05, 20.0)
 
 Logits = NDArray[np.floating]
@@ -24,7 +26,8 @@ class Evaluation:
     temperature: float
     ece: float | None
     per_class: list[dict[str, int]]  # index, n, correct
-    confusion: list[list[int]]  # [truth][prediction]
+    confusion: list[list[int]]  # [truth][prediction]; empty above MOST_CELLS classes
+    confused: list[list[int]]  # [truth, prediction, n] of the most frequent mistakes
     reliability: list[dict[str, float]]  # confidence, accuracy, n of each bin that is not empty
 
     def as_json(self) -> dict[str, Any]:
@@ -51,10 +54,11 @@ def fit_temperature(logits: Logits, labels: Labels) -> float:
     if len(labels) == 0:
         return 1.0
     right = logits.argmax(axis=1) == labels
+    below = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
 
     def loss(log_temperature: float) -> float:
-        proba = softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
-        confidence = np.clip(proba.max(axis=1), 1e-12, 1 - 1e-12)
+        best = 1 / np.exp(below / np.exp(log_temperature)).sum(axis=1)  # the softmax of the best guess
+        confidence = np.clip(best, 1e-12, 1 - 1e-12)
         return -float(np.log(np.where(right, confidence, 1 - confidence)).sum()) + log_temperature**2 / 2
 
     bounds = (float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))
@@ -87,9 +91,17 @@ def evaluate(logits: Logits, labels: Labels) -> Evaluation:
         temperature=fit_temperature(logits, labels),
         ece=sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / n if n else None,
         per_class=per_class,
-        confusion=confusion.tolist(),
+        confusion=confusion.tolist() if classes <= MOST_CELLS else [],
+        confused=_mistakes(confusion),
         reliability=bins,
     )
+
+
+def _mistakes(confusion: NDArray[np.int64]) -> list[list[int]]:
+    wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
+    truth, guess = np.nonzero(wrong)
+    order = np.argsort(-wrong[truth, guess], kind="stable")[:MOST_MISTAKES]
+    return np.stack([truth, guess, wrong[truth, guess]], axis=1)[order].astype(int).tolist()
 
 
 def _crossed(logits: Logits, labels: Labels) -> NDArray[np.float64]:

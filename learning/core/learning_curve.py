@@ -19,7 +19,7 @@ STEEPNESS = (0.1, 2.0)  # of b: measured curves lie between
 class CurvePoint:
     labels: int
     correct: float  # of the hold-out
-    n: int  # size of the hold-out
+    n: float  # size of the hold-out
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ class LureEstimate:
     low: float
     high: float
     n: int
+    effective: float  # plain random labels that would know as much
 
 
 def lure_weights(chance: NDArray[np.float64], pool: int) -> NDArray[np.float64]:
@@ -47,16 +48,62 @@ def lure_accuracy(
         raise ValueError("The chance with which an item was drawn must be above 0 and at most 1.")
     wrong = 1.0 - right
     weights = lure_weights(chance, pool)
-    error = float(np.clip((weights * wrong).mean(), 0, 1))
     if asked == pool:
-        return LureEstimate(1 - error, 1 - error, 1 - error, asked)
+        return _exact(float((weights * wrong).mean()), asked)
+    most = float(weights.sum() ** 2 / (weights**2).sum())
+    return _combined(_steps(wrong, chance, pool), _shares(asked, pool), most, asked, level)
+
+
+def drawn_accuracy(
+    right: NDArray[np.bool_], drawn: NDArray[np.bool_], pool: int, level: float = 0.95
+) -> LureEstimate:
+    """The same from M items of which only some were drawn: evenly, from all that were then left. The others
+    were chosen by a strategy, for sure, so that LURE's q_m is 1 for them and 0 for what was passed over.
+
+    But a drawn item's a_m is unbiased whatever was chosen before it: the items before it are known, and it
+    speaks for those that were left. So a_m is taken of the drawn ones alone, with LURE's weights. The chance
+    with which a step draws need not be known, and may change.
+
+    `right`, `drawn` (M,): in the order of asking. The effective size is at most the number drawn, over the
+    square of the share of the pool that is still unknown. Raises ValueError if none was drawn, or as above.
+    """
+    asked = len(right)
+    if asked == 0 or asked > pool or drawn.shape != (asked,):
+        raise ValueError(f"There are {asked} answers and {drawn.size} draws from a pool of {pool} items.")
+    wrong = 1.0 - right
+    if asked == pool:
+        return _exact(float(wrong.mean()), asked)
+    if not drawn.any():
+        raise ValueError("None of the items was drawn at random: nothing can be said of the others.")
+    shares = _shares(asked, pool)[drawn]
+    shares /= shares.sum()
+    most = 1 / float((shares**2).sum()) / (1 - asked / pool) ** 2
+    steps = _steps(wrong, 1 / (pool - np.arange(asked)), pool)[drawn]
+    return _combined(steps, shares, most, int(drawn.sum()), level)
+
+
+def _steps(wrong: NDArray[np.float64], chance: NDArray[np.float64], pool: int) -> NDArray[np.float64]:
+    """a_m (M,): what step m alone says of the pool's error."""
+    return np.asarray((wrong / chance + np.concatenate([[0.0], np.cumsum(wrong)[:-1]])) / pool)
+
+
+def _shares(asked: int, pool: int) -> NDArray[np.float64]:
+    """c_m / M (M,), of sum 1."""
     step = np.arange(1, asked + 1)
-    each = (wrong / chance + np.concatenate([[0.0], np.cumsum(wrong)[:-1]])) / pool  # a_m
-    part = pool * (pool - asked) / ((pool - step) * (pool - step + 1)) / asked  # c_m / M
-    variance = float((part**2 * (each - error) ** 2).sum())
-    effective = float(weights.sum() ** 2 / (weights**2).sum())
-    if variance > 0:
-        effective = min(effective, error * (1 - error) / variance)
+    return np.asarray(pool * (pool - asked) / ((pool - step) * (pool - step + 1)) / asked)
+
+
+def _exact(error: float, n: int) -> LureEstimate:
+    """Every item was asked: there is nothing to estimate."""
+    return LureEstimate(1 - error, 1 - error, 1 - error, n, float(n))
+
+
+def _combined(
+    steps: NDArray[np.float64], shares: NDArray[np.float64], most: float, n: int, level: float
+) -> LureEstimate:
+    error = float(np.clip(shares @ steps, 0, 1))
+    variance = float((shares**2 * (steps - error) ** 2).sum())
+    effective = min(most, error * (1 - error) / variance) if variance > 0 else most
     effective = max(effective, 1.0)
     low, high = wilson(effective * (1 - error), effective, level)
-    return LureEstimate(1 - error, low, high, asked)
+    return LureEstimate(1 - error, low, high, n, effective)

@@ -18,6 +18,7 @@ class StopState(StrEnum):
     UNKNOWN = "unknown"  # too little is measured
     GO_ON = "go on"
     STOP = "stop"
+    NOTHING_LEFT = "nothing left"
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,22 @@ def agreement(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
 
 def stop_signal(
     *,
-    correct: int,
-    n: int,
+    correct: float,
+    n: float,
     target: float,
     kappa: float | None,
     gain: Gain | None,
+    estimated: bool = False,
+    left: int | None = None,
     worth: float = WORTH,
 ) -> StopSignal:
     """Stop when three things hold: the anytime-valid lower bound of the accuracy, `correct` of `n` hold-out
     answers, reaches the target; the model agrees with the one KAPPA_DISTANCE labels ago (kappa >= .99,
     Bloodgood and Vijay-Shanker 2009); the next labels are expected to add less than they are worth.
 
-    Safe to ask after every label. `kappa` and `gain` are None until they can be measured.
+    Safe to ask after every label of a hold-out. `estimated`: there is none, and `n` is the number of
+    hold-out labels that would know as much; the sentence says so. `kappa` and `gain` are None until they can
+    be measured. `left`: how many items could still be asked, if that is known.
 
     Raises ValueError for a target that is not between 0 and 1.
     """
@@ -60,10 +65,15 @@ def stop_signal(
         raise ValueError(f"The accuracy to reach must lie between 0 and 1, not be {target}.")
     if n == 0:
         return StopSignal(
-            StopState.UNKNOWN, "Nothing is measured: label some hold-out items first.", None, None
+            StopState.UNKNOWN,
+            "Nothing is measured yet: go on labelling, some questions are for that",
+            None,
+            None,
         )
     low, high = anytime_interval(correct, n)
     measured = f"{100 * correct / n:.1f}% ({100 * low:.1f}-{100 * high:.1f})"
+    if estimated:
+        measured += ", estimated without a hold-out"
     if kappa is None or gain is None:
         return StopSignal(
             StopState.UNKNOWN, f"{measured}; too few models yet to say what more labels add", low, high
@@ -78,4 +88,7 @@ def stop_signal(
         open_ends.append("more labels are worth it")
     if not open_ends:
         return StopSignal(StopState.STOP, f"{measured}; {expected}; you can stop", low, high)
+    if left == 0:
+        sentence = f"{measured}; nothing is left to learn from: import more images"
+        return StopSignal(StopState.NOTHING_LEFT, sentence, low, high)
     return StopSignal(StopState.GO_ON, f"{measured}; {expected}; go on: {' and '.join(open_ends)}", low, high)

@@ -35,6 +35,9 @@ class ModelVersion(models.Model):
     digests of the weights (safetensors), of the exported head (ONNX) and of the backbone's ONNX.
     """
 
+    # What metrics["basis"] says where the accuracy is an estimate from random draws, not of a hold-out.
+    DRAWS = "draws"
+
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="model_versions")
     number = models.PositiveIntegerField()
     run = models.OneToOneField(TrainingRun, on_delete=models.CASCADE, related_name="model_version")
@@ -44,7 +47,8 @@ class ModelVersion(models.Model):
     backbone = models.CharField(max_length=60)
     labels = models.PositiveIntegerField(help_text="Labels it was trained on.")
     holdout_labels = models.PositiveIntegerField(help_text="Labels it was measured on.")
-    # accuracy, accuracy_low, accuracy_high (null without hold-out labels), ece, temperature, per_class
+    # accuracy, accuracy_low, accuracy_high (null if nothing measured it), ece, temperature, per_class;
+    # basis and effective where there is no hold-out
     metrics = models.JSONField()
     card = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from labelling.core.images import ImageRefused, open_rgb
 from labelling.models import Item, Project
+from labelling.services.blobs import storage_fault
 from labelling.services.items import item_bytes
 from learning.core.backbones import prepare
 from learning.models import EmbeddingShard
@@ -41,7 +42,7 @@ def shard_embed(*, shard_id: int) -> bool:
     try:
         return _embed(shard)
     except Exception as error:
-        shard_release(shard=shard, error=f"Embedding failed: {error}")
+        shard_release(shard=shard, error=f"Embedding failed: {storage_fault(error)}")
         raise
 
 

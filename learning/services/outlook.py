@@ -38,15 +38,20 @@ def probes_of(count: int, labelled: NDArray[np.int64]) -> NDArray[np.int64]:
     return free[:: max(1, len(free) // PROBES)]
 
 
-def outlook_of(*, learner: Learner, draft: VersionDraft, head: Head, probes: NDArray[np.float32]) -> Outlook:
-    """Compare the draft with the learner's versions. `probes` (P, D): embeddings of unlabelled items."""
+def outlook_of(
+    *, learner: Learner, draft: VersionDraft, head: Head, probes: NDArray[np.float32], left: int
+) -> Outlook:
+    """Compare the draft with the learner's versions. `probes` (P, D): embeddings of unlabelled items; `left`:
+    how many can still be asked."""
     metrics = draft.card["metrics"]
-    correct = sum(entry["correct"] for entry in metrics["per_class"])
-    points = _points(learner, CurvePoint(draft.card["labels"], correct, metrics["n"]))
+    newest = _point(draft.card["labels"], metrics["accuracy"], metrics["n"], metrics.get("effective"))
+    points = _points(learner, newest)
     gain = predicted_gain(points, MORE) if points else None
     signal = stop_signal(
-        correct=correct,
-        n=metrics["n"],
+        correct=newest.correct,
+        n=newest.n,
+        left=left,
+        estimated=metrics.get("basis") == ModelVersion.DRAWS,
         target=learner.target,
         kappa=_kappa(learner, draft, head, probes),
         gain=gain,
@@ -62,6 +67,12 @@ def outlook_of(*, learner: Learner, draft: VersionDraft, head: Head, probes: NDA
     )
 
 
+def _point(labels: int, accuracy: float | None, n: int, effective: float | None) -> CurvePoint:
+    """Of a version that was measured on n hold-out labels, or by draws that are worth `effective` of them."""
+    size = effective or n
+    return CurvePoint(labels, 0.0 if accuracy is None else accuracy * size, size)
+
+
 def _points(learner: Learner, newest: CurvePoint) -> list[CurvePoint]:
     """The last version of each number of labels, the draft last; empty if they are too few to go on from."""
     measured = (
@@ -70,12 +81,12 @@ def _points(learner: Learner, newest: CurvePoint) -> list[CurvePoint]:
             learner=learner,
             labels__gt=0,
             labels__lt=newest.labels,
-            holdout_labels__gt=0,
+            metrics__accuracy__gte=0,
         )
         .order_by("labels", "number")
-        .values_list("labels", "holdout_labels", "metrics__accuracy")
+        .values_list("labels", "metrics__accuracy", "metrics__n", "metrics__effective")
     )
-    points = {labels: CurvePoint(labels, accuracy * n, n) for labels, n, accuracy in measured}
+    points = {one[0]: _point(*one) for one in measured}
     every = [*points.values(), newest]
     if len(every) < 3 or newest.n == 0:
         return []

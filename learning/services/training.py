@@ -17,6 +17,7 @@ from learning.core.methods import METHODS, Head, TrainingData, fit_committee, so
 from learning.core.pool import Pool
 from learning.core.strategies import STRATEGIES, Selection, select
 from learning.models import Learner, ModelVersion, Round, TrainingRun
+from learning.services.draws import draws_measure
 from learning.services.embeddings import embeddings_load
 from learning.services.outlook import Outlook, outlook_of, probes_of
 from learning.services.rule_checks import check_keep
@@ -109,13 +110,14 @@ def _train(run: TrainingRun) -> bool:
         holdout_embeddings=embeddings[snapshot.holdout.rows],
         unlabelled=ids[unlabelled],
         rules=weak.record if weak else None,
+        draws=draws_measure(learner=learner, data=data, items=ids[snapshot.pool.rows]),
     )
 
     work_owned(run, stage="ranking the pool")
     ranking = _rank(run, snapshot, head, data, draft.temperature, ids, embeddings)
     labelled = np.concatenate([snapshot.pool.rows, snapshot.holdout.rows])
     probes = embeddings[probes_of(len(ids), labelled)]
-    outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes)
+    outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes, left=ranking.candidates)
     _publish(run, (draft, outlook), ranking, through, snapshot.digest, started)
     if weak is not None:
         check_keep(learner=learner, weak=weak, classes=snapshot.classes)

@@ -15,6 +15,7 @@ from learning.core.methods import Head, softmax
 from learning.models import Learner, ModelVersion, TrainingRun
 from learning.services.artifacts import artifact_get, artifact_put, canonical_json
 from learning.services.backbones import backbone_artifact
+from learning.services.draws import Draws
 from learning.services.snapshots import Snapshot
 
 CARD_FORMAT = 1
@@ -38,18 +39,22 @@ def version_draft(
     holdout_embeddings: NDArray[np.float32],
     unlabelled: NDArray[np.int64],
     rules: dict[str, Any] | None = None,
+    draws: Draws | None = None,
 ) -> VersionDraft:
-    """Measure the head on the hold-out's labels and store it with its card.
+    """Measure the head on the hold-out's labels, or by `draws` without one, and store it with its card.
 
     `holdout_items` (h,): ids of the items whose embeddings (h, D) and labels it is measured on. `unlabelled`:
     ids of the items that it learned from without a label. `rules`: those it learned from, and their votes.
 
     The card holds no time and no run number: the same labels, recipe and seed give the same digest.
     """
+    items, labels = holdout_items, snapshot.holdout.labels
     logits = head.logits(holdout_embeddings)
-    evaluation = evaluate(logits, snapshot.holdout.labels)
+    if draws is not None:
+        items, labels, logits = draws.items, draws.labels, draws.logits
+    evaluation = evaluate(logits, labels)
     temperature = evaluation.temperature
-    judged = _judged(holdout_items, snapshot.holdout.labels, softmax(logits / temperature))
+    judged = _judged(items, labels, softmax(logits / temperature))
     backbone = backbone_artifact(name=learner.backbone)
     names = [label.name for label in snapshot.classes]
     metrics = {
@@ -61,7 +66,9 @@ def version_draft(
         "temperature": temperature,
         "per_class": [{"name": names[entry["index"]], **entry} for entry in evaluation.per_class],
         "confusion": evaluation.confusion,
+        "confused": evaluation.confused,
         "reliability": evaluation.reliability,
+        **(draws.metrics() if draws else {}),
     }
     card = {
         "format": CARD_FORMAT,
@@ -108,9 +115,10 @@ def _judged(
 
 
 def version_judged(*, version: ModelVersion, truth: int, guess: int) -> list[tuple[Item, float]]:
-    """The hold-out items of class `truth` that the version took for `guess`, the surest first, and how sure.
+    """The items of class `truth`, of those it was measured on, that the version took for `guess`.
 
-    Positions in the version's classes. Empty for a version of before these were kept.
+    With how sure it was, the surest first. Positions in the version's classes. Empty for a version of before
+    these were kept.
     """
     if "judged" not in version.card:
         return []

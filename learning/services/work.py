@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
+from labelling.services.blobs import storage_fault
 from learning.models import Work
 
 logger = logging.getLogger(__name__)
@@ -83,18 +84,19 @@ def work_fail(work: Work, *, error: str) -> None:
     work_owned(work, state=Work.State.FAILED, stage="", error=error[:500], finished_at=timezone.now())
 
 
-def work_retry(work: Work) -> None:
+def work_retry(work: Work, *, why: str) -> None:
     """Give work that this worker owns back, to be tried again in a few seconds."""
-    work_owned(work, state=Work.State.QUEUED, stage="waiting to be tried again", enqueued_at=timezone.now())
+    stage = f"waiting to be tried again: {why}"[:60]
+    work_owned(work, state=Work.State.QUEUED, stage=stage, enqueued_at=timezone.now())
 
 
 def work_give_up(work: Work, error: Exception, *, words: str) -> None:
     """A passing fault of the storage or the database costs an attempt, anything else the work."""
     try:
         if isinstance(error, OSError | DatabaseError) and work.attempt < ATTEMPTS:
-            work_retry(work)
+            work_retry(work, why=storage_fault(error))
         else:
-            work_fail(work, error=f"{words}: {error or type(error).__name__}")
+            work_fail(work, error=f"{words}: {storage_fault(error)}")
     except WorkLost as lost:
         logger.info("%s", lost)
 

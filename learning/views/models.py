@@ -10,12 +10,13 @@ from django.views import View
 from labelling.models import Membership, Project
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
+from learning.core.evaluation import MOST_CELLS
 from learning.core.methods import METHODS
 from learning.models import ModelVersion
-from learning.selectors import versions_page
+from learning.selectors import measured_on, versions_page
 from learning.services.artifacts import artifact_get
 from learning.services.versions import version_judged
-from learning.views.words import accuracy_of, percent, reliability_of
+from learning.views.words import accuracy_of, percent, reliability_of, unmeasured
 
 # What may be downloaded: its name in the address, where the card names it, suffix, content type.
 ARTIFACTS = {
@@ -34,7 +35,7 @@ class ModelsView(LoginRequiredMixin, View):
             "role": role_of(request.user, project),
             "tab": "models",
             "page": page,
-            "rows": [(version, accuracy_of(version)) for version in page],
+            "rows": [(version, accuracy_of(version), measured_on(version.metrics)) for version in page],
         }
         return render(request, "learning/models.html", context)
 
@@ -52,10 +53,14 @@ class ModelView(LoginRequiredMixin, View):
             "tab": "models",
             "version": version,
             "accuracy": accuracy_of(version),
+            "measured_on": measured_on(metrics),
+            "unmeasured": unmeasured(project),
+            "basis": "random draws" if metrics.get("basis") else "hold-out labels",
             "method": method.title if method else version.method,
             "card": version.card,
             "per_class": [_class_row(row) for row in metrics["per_class"]],
             "confusion": _confusion(metrics),
+            "confused": _confused(metrics),
             "reliability": reliability_of(metrics["reliability"]),
             "ece": None if metrics["ece"] is None else percent(metrics["ece"]),
             "may_open": role != Membership.Role.ANNOTATOR,
@@ -81,6 +86,7 @@ class JudgedView(LoginRequiredMixin, View):
             "version": version,
             "truth": names[truth],
             "guess": names[guess],
+            "basis": "random draws" if version.metrics.get("basis") else "hold-out images",
             "judged": [
                 (item, percent(sure))
                 for item, sure in version_judged(version=version, truth=truth, guess=guess)
@@ -114,7 +120,18 @@ def _class_row(row: dict[str, Any]) -> dict[str, Any]:
 
 def _confusion(metrics: dict[str, Any]) -> list[tuple[int, str, list[tuple[int, int]]]]:
     """Rows of (truth, its name, [(guess, count), ...]), as long as people can read them."""
-    if len(metrics["per_class"]) > 30:
+    if len(metrics["per_class"]) > MOST_CELLS:
         return []
     names = [row["name"] for row in metrics["per_class"]]
     return [(truth, names[truth], list(enumerate(row))) for truth, row in enumerate(metrics["confusion"])]
+
+
+def _confused(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """The most frequent mistakes, where the table would be too large."""
+    names = [row["name"] for row in metrics["per_class"]]
+    if len(names) <= MOST_CELLS:
+        return []
+    return [
+        {"truth": truth, "guess": guess, "n": n, "words": f"{names[truth]} taken for {names[guess]}"}
+        for truth, guess, n in metrics.get("confused", [])
+    ]

@@ -9,7 +9,7 @@ from labelling.selectors import project_for, role_of
 from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
 from learning.selectors import activity, asking, curve, learner_of, newest_version, worker_words
-from learning.views.words import accuracy_of
+from learning.views.words import accuracy_of, unmeasured
 
 
 class PanelView(LoginRequiredMixin, View):
@@ -23,6 +23,7 @@ class PanelView(LoginRequiredMixin, View):
             "learner": learner,
             "version": version,
             "accuracy": accuracy_of(version) if version else None,
+            "unmeasured": unmeasured(project),
             "asking": asking(project),
             "activity": activity(project, learner),
             "worker": worker_words(workers_seen()),

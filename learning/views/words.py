@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from labelling.models import Project
 from learning.core.evaluation import wilson
 from learning.models import ModelVersion
+from learning.selectors import measured_on
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Hold-out accuracy: fractions for the machine, words for people."""
+    """Fractions for the machine, words for people."""
 
     value: float
     low: float
@@ -27,14 +29,26 @@ def accuracy_of(version: ModelVersion) -> Accuracy | None:
     value, low, high = (version.metrics[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))
     if value is None:
         return None
-    n = version.holdout_labels
+    words = f"{percent(value)}% ({percent(low)}–{percent(high)})"
+    rests = measured_on(version.metrics)
+    if version.metrics.get("basis") != ModelVersion.DRAWS:
+        return Accuracy(value, low, high, words, f"measured blind on {rests}")
     return Accuracy(
         value,
         low,
         high,
-        f"{percent(value)}% ({percent(low)}–{percent(high)})",
-        f"measured blind on {n:,} hold-out label{'' if n == 1 else 's'}",
+        words,
+        f"estimated by {rests}, each answered by a model that had not seen it; there is no hold-out",
     )
+
+
+def unmeasured(project: Project) -> str:
+    """Why a version's accuracy is not known."""
+    held_out = project.holdout_share > 0
+    what = "no hold-out image is labelled yet" if held_out else "nothing was drawn at random yet"
+    if project.holdout_queue_share > 0:
+        return what
+    return f"{what}, and none is asked: raise the blind questions in the settings"
 
 
 def reliability_of(bins: list[dict[str, float]]) -> list[dict[str, Any]]:

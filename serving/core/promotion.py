@@ -1,4 +1,4 @@
-"""When a new version becomes the champion by itself: a pure function of the two versions' hold-out evidence.
+"""When a new version becomes the champion by itself: a pure function of what is known of the two versions.
 
 The evidence of a decision is stored with it; `verdict` on the stored evidence gives the stored action again.
 """
@@ -11,13 +11,14 @@ Action = Literal["promote", "hold"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the hold-out says of one version. The figures are None where it had no hold-out labels."""
+    """What is measured of one version. The figures are None where nothing measured it."""
 
     version: int
     accuracy: float | None
     low: float | None
     high: float | None
     holdout_labels: int
+    basis: str = "on the hold-out"  # or how else the figures came about
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Verdict:
 
 
 def verdict(champion: Evidence | None, candidate: Evidence) -> Verdict:
-    """Promote the candidate unless the hold-out says that it is worse.
+    """Promote the candidate unless it is measured to be worse.
 
     Worse means: its accuracy lies below the lower bound of the champion's interval. The candidate has
     learned from more labels, so a tie within the interval goes to it.
@@ -40,7 +41,7 @@ def verdict(champion: Evidence | None, candidate: Evidence) -> Verdict:
             return Verdict(
                 "promote",
                 "newest-unmeasured",
-                f"No hold-out label measures version {champion.version} or {candidate.version}: "
+                f"Nothing measures version {champion.version} or {candidate.version} yet: "
                 "the newer one answers.",
             )
         return Verdict(
@@ -52,20 +53,20 @@ def verdict(champion: Evidence | None, candidate: Evidence) -> Verdict:
         return Verdict(
             "promote",
             "first-measured",
-            f"Version {candidate.version} is measured ({candidate.accuracy:.1%} on "
-            f"{candidate.holdout_labels} hold-out labels); version {champion.version} was not.",
+            f"Version {candidate.version} is measured ({candidate.accuracy:.1%} {candidate.basis}); "
+            f"version {champion.version} was not.",
         )
     if candidate.accuracy >= champion.low:
         return Verdict(
             "promote",
             "no-worse",
-            f"Accuracy {candidate.accuracy:.1%} on the hold-out is not below {champion.low:.1%}, "
+            f"Accuracy {candidate.accuracy:.1%} {candidate.basis} is not below {champion.low:.1%}, "
             f"the lower bound of version {champion.version} ({champion.accuracy:.1%}).",
         )
     return Verdict(
         "hold",
         "worse",
-        f"Accuracy {candidate.accuracy:.1%} on the hold-out is below {champion.low:.1%}, "
+        f"Accuracy {candidate.accuracy:.1%} {candidate.basis} is below {champion.low:.1%}, "
         f"the lower bound of version {champion.version} ({champion.accuracy:.1%}).",
     )
 

@@ -5,6 +5,7 @@ from django.db.models import F, Max
 
 from labelling.models import Project, User
 from learning.models import ModelVersion
+from learning.selectors import measured_on
 from serving.core.promotion import Evidence, evidence_json, verdict
 from serving.models import Decision, Deployment
 
@@ -120,6 +121,7 @@ def evidence_of(version: ModelVersion) -> Evidence:
         low=metrics.get("accuracy_low"),
         high=metrics.get("accuracy_high"),
         holdout_labels=version.holdout_labels,
+        **({"basis": f"by {measured_on(metrics)}"} if metrics.get("basis") else {}),
     )
 
 

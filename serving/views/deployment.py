@@ -9,6 +9,7 @@ from labelling.models import Membership, Project
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
 from learning.models import ModelVersion
+from learning.selectors import measured_on
 from serving import selectors
 from serving.services.deployments import deployment_automatic_set, deployment_promote
 from serving.views.figures import accuracy_words
@@ -76,7 +77,11 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
         "champion": champion,
         "decision": selectors.champion_decision(deployment) if deployment and champion else None,
         "accuracy": accuracy_words(champion) if champion else "",
-        "versions": [(version, accuracy_words(version)) for version in selectors.versions_of(project)],
+        "measured_on": measured_on(champion.metrics) if champion else "",
+        "versions": [
+            (version, accuracy_words(version), measured_on(version.metrics))
+            for version in selectors.versions_of(project)
+        ],
         "decisions": selectors.decisions_of(project),
         "is_manager": role == Membership.Role.MANAGER,
     }

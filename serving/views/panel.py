@@ -6,6 +6,7 @@ from django.views import View
 from labelling.models import Membership
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
+from learning.selectors import measured_on
 from serving import selectors
 from serving.views.example import predict_url
 from serving.views.figures import accuracy_words
@@ -26,6 +27,7 @@ class PanelView(LoginRequiredMixin, View):
             "champion": champion,
             "decision": selectors.champion_decision(deployment) if deployment and champion else None,
             "accuracy": accuracy_words(champion) if champion else "",
+            "measured_on": measured_on(champion.metrics) if champion else "",
             "traffic": traffic,
             "agreed": "" if traffic.agreement is None else f"{traffic.agreement:.1%}",
             "may_look_closer": role in (Membership.Role.REVIEWER, Membership.Role.MANAGER),

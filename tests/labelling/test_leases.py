@@ -50,6 +50,24 @@ def test_the_holdout_is_mixed_in_at_its_share_and_never_with_a_suggestion() -> N
     assert not Lease.objects.filter(source="holdout", suggestion__isnull=False).exists()
 
 
+def test_without_a_hold_out_the_blind_ones_are_drawn_from_the_whole_pool() -> None:
+    project = factories.project(holdout_share=0.0, holdout_queue_share=0.3, seed=7)
+    ann = factories.member(project)
+    items = [factories.item(project) for _ in range(60)]
+    rank(project, items[::-1])
+    leases = lease_items(project=project, annotator=ann, count=40)
+    drawn = [one for one in leases if one.source == "random"]
+    chosen = [one for one in leases if one.source == "ranked"]
+    assert {one.pk for one in drawn} == {one.pk for one in leases if from_holdout(7, one.pk, 0.3)}
+    # In the random order from one end, as ranked from the other: nobody gets an item twice.
+    assert [one.item_id for one in drawn] == [item.pk for item in items[: len(drawn)]]
+    assert [one.item_id for one in chosen] == [item.pk for item in items[::-1][: len(chosen)]]
+    assert len(drawn) + len(chosen) == 40
+    assert 4 <= len(drawn) <= 20
+    # When the ranking is dry, all that is left is drawn; when it is not, nothing is asked twice.
+    assert len(lease_items(project=project, annotator=factories.member(project), count=40)) == 20
+
+
 def test_a_dry_source_is_made_up_for_by_the_other() -> None:
     project = factories.project(holdout_queue_share=0.0)
     ann = factories.member(project)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.core.methods.base import TrainingData
+from learning.core.methods.base import NO_LABEL, TrainingData
 from learning.core.methods.head import Head
 
 Rows = NDArray[np.int64]
@@ -36,3 +36,21 @@ def held_out_answers(
             for training, held_out in parts
         ]
     )
+
+
+def cross_fitted(
+    fit: Callable[[TrainingData], Head], data: TrainingData, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Logits (n, K) of each labelled row by a head that did not learn from it, and which rows (n,) have any.
+
+    Rows without are 0: the only example of a class, and what only rules say something of.
+    """
+    logits = np.zeros((len(data.labels), data.classes), np.float32)
+    held = np.zeros(len(data.labels), dtype=bool)
+    people = np.flatnonzero(data.labels != NO_LABEL)
+    for _, held_out in folds(data.labels[people], count, rng):
+        rows = people[held_out]
+        training = np.setdiff1d(np.arange(len(data.labels)), rows)
+        logits[rows] = fit(data.rows(training)).logits(data.embeddings[rows])
+        held[rows] = True
+    return logits, held
