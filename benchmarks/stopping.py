@@ -1,124 +1,248 @@
 """Does the stop signal stop projects too early, or late?
 
-Simulated projects: accuracies follow a power law of random height and steepness with a wobble of its own.
-Every round re-measures the whole hold-out, whose items become right or wrong as the newest model changes. The
-target lies a given number of points below the height that the curve nears. A stop is false when the true
-accuracy is below the target at that moment. Excess is counted from the first round at which the three
-conditions hold of the truth, which no rule that has to measure can know.
+A course is a project that has one model after every 20 labels. Simulated ones follow a power law of random
+height and steepness with a wobble of its own; real ones learn handwritten digits by margin queries. The
+target lies some points below the height that the curve nears; where it lies above, every stop is false.
+
+A stop is false when the true accuracy is below the target at that moment. Excess is counted from the first
+moment at which the three conditions hold of the truth, which no rule that has to measure can know; a project
+that never stops counts as stopping at the end. "One look" is the same for a rule that knows when to look, and
+looks once at the hold-out (exact, 2.5%): what the size of the hold-out costs, whatever the rule. A hold-out
+either is labelled before the beginning, or grows along: a quarter of all questions, which count as labels.
 """
 
 import argparse
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
+from threadpoolctl import threadpool_limits
 
+from benchmarks.pictures import Pictures, digits, larger_sets
 from benchmarks.report import Claim, print_report
-from learning.core.learning_curve import CurvePoint, predicted_gain
+from learning.core.backbones import BACKBONES
+from learning.core.learning_curve import CurvePoint, Gain, predicted_gain
+from learning.core.methods import METHODS, TrainingData, softmax
+from learning.core.pool import Pool
+from learning.core.predictor import Embedder
+from learning.core.sequential_test import proven
 from learning.core.stopping import KAPPA, KAPPA_DISTANCE, WORTH, StopState, agreement, stop_signal
+from learning.core.strategies import select
 
 POOL = 2000
 CLASSES = 10
-MOST = 1600  # labels
-GAPS = (2, 5, 10)  # points between the target and the height that the curve nears
+MOST = 1600  # labels of a simulated project
+REAL_MOST = 500
+GAPS = (2.0, 5.0, 10.0)  # points between the target and the height that the curve nears
+BEYOND = -0.5
+BLIND = 0.25  # of all questions, where the hold-out grows along
 
 
-class Project:
-    """One model after every 20 labels: item i is right while its difficulty is below the true accuracy."""
+@dataclass(frozen=True)
+class Course:
+    labels: NDArray[np.int64]  # (R,)
+    accuracy: NDArray[np.float64]  # (R,), the true one
+    gain: NDArray[np.float64]  # (R,), the true one of 100 more labels
+    top: float  # what the accuracy nears
+    given: NDArray[np.int64]  # (R, POOL) labels of unlabelled items
+    right: NDArray[np.bool_]  # (R, H) hold-out answers
 
-    def __init__(self, rng: np.random.Generator, holdout: int, gap: int) -> None:
-        self.rng = rng
-        self.top = rng.uniform(0.90, 0.995)
-        self.drop = self.top - rng.uniform(0.3, 0.7)
-        self.steep = rng.uniform(0.5, 1.3)
-        self.target = float(self.top - gap / 100)
-        self.labels = np.arange(KAPPA_DISTANCE, MOST + 1, KAPPA_DISTANCE)
-        wobble = rng.normal(0, 0.002, len(self.labels))
-        self.accuracy = np.clip(self.smooth(self.labels) + wobble, 0, 1)
-        self.hard_pool = rng.random(POOL)
-        self.hard_holdout = rng.random(holdout)
-        self.noise = 0.3  # how far an item's difficulty moves with the labels that came, over sqrt(labels)
 
-    def smooth(self, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.asarray(self.top - self.drop * (labels / KAPPA_DISTANCE) ** -self.steep)
+@dataclass(frozen=True)
+class Stop:
+    """Labels asked, those of a growing hold-out included."""
 
-    def models(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The labels that each round's model gives to the pool (R, POOL), and its hold-out answers (R, H)."""
-        truth = np.arange(POOL) % CLASSES
-        given, right = [], []
-        for labels, accuracy in zip(self.labels, self.accuracy, strict=True):
-            spread = 0.02 * self.noise / np.sqrt(labels / KAPPA_DISTANCE)
-            moved = self.hard_pool + self.rng.normal(0, spread, POOL)
-            given.append(np.where(moved < accuracy, truth, (truth + 1) % CLASSES))
-            right.append(self.hard_holdout + self.rng.normal(0, spread, len(self.hard_holdout)) < accuracy)
-        return np.array(given), np.array(right)
+    at: float | None
+    reached: bool  # the target, truly, at that moment
+    first: float | None  # by a rule that knows the truth
+    look: float  # by a rule that looks once
+    end: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stopping", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="4 projects a row, not 100")
-    parser.add_argument("--seeds", type=int, default=100, help="projects a row (100)")
+    parser.add_argument("--quick", action="store_true", help="4 projects a row, simulated only")
+    parser.add_argument("--seeds", type=int, default=100, help="simulated projects a row (100)")
+    parser.add_argument("--real", type=int, default=10, help="real projects a row (10)")
+    parser.add_argument("--sets", nargs="*", default=["digits", "MNIST-5k"], help="real pictures")
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
-    for holdout in (500, 2000):
-        for gap in GAPS:
-            played = [play(seed, holdout, gap) for seed in range(4 if options.quick else options.seeds)]
-            stopped = [one for one in played if one.at is not None]
-            false = 100 * sum(not one.reached for one in stopped) / len(played)
-            excess = [100 * (one.at / one.first - 1) for one in stopped if one.at and one.first] or [
-                float("nan")
-            ]
-            rows.append(
-                {
-                    "hold-out": holdout,
-                    "target below top": gap,
-                    "projects": len(played),
-                    "stopped": len(stopped),
-                    "could have": sum(one.first is not None for one in played),
-                    "false %": false,
-                    "excess %, median": float(np.median(excess)),
-                    "p90": float(np.quantile(excess, 0.9)),
-                }
-            )
-            where = f"hold-out {holdout}, target {gap} points below the top"
-            claims += [
-                Claim(f"false stops, {where}", 5.0, false, "%"),
-                Claim(f"median excess labels, {where}", 15.0, float(np.median(excess)), "%"),
-            ]
+    seeds = range(4 if options.quick else options.seeds)
+    with threadpool_limits(1):
+        for holdout in (500, 2000):
+            courses = [simulated(seed, holdout) for seed in seeds]
+            for grows in (False, True):
+                _rows(f"simulated, {holdout}", courses, grows, rows, claims)
+        for name, learn in () if options.quick else _real(options.sets):
+            courses = [learn(seed) for seed in range(options.real)]
+            for grows in (False, True):
+                _rows(name, courses, grows, rows, claims)
     print_report("stopping", rows, claims)
 
 
-@dataclass(frozen=True)
-class Played:
-    at: int | None  # labels when the signal said stop
-    reached: bool  # the target, truly, at that moment
-    first: int | None  # labels when a rule that knows the truth would have stopped
-
-
-def play(seed: int, holdout: int, gap: int) -> Played:
-    project = Project(np.random.default_rng([seed, holdout]), holdout, gap)
-    given, right = project.models()
-    kappas: list[float | None] = [None, *[agreement(given[r - 1], given[r]) for r in range(1, len(given))]]
-    gains = project.smooth(project.labels + 100) - project.smooth(project.labels)
-    reached = project.accuracy >= project.target
-    steady = np.array([kappa is not None and kappa >= KAPPA for kappa in kappas])
-    ideal = np.flatnonzero(reached & steady & (gains < WORTH))
-    first = int(project.labels[ideal[0]]) if len(ideal) else None
-    points: list[CurvePoint] = []
-    for r, labels in enumerate(project.labels.tolist()):
-        correct = int(right[r].sum())
-        points.append(CurvePoint(labels, correct, holdout))
-        signal = stop_signal(
-            correct=correct,
-            n=holdout,
-            target=project.target,
-            kappa=kappas[r],
-            gain=predicted_gain(points) if len(points) >= 3 else None,
+def _rows(
+    name: str, courses: list[Course], grows: bool, rows: list[dict[str, object]], claims: list[Claim]
+) -> None:
+    name += " growing" if grows else ""
+    for gap in (*GAPS, BEYOND):
+        played = [play(course, gap, grows) for course in courses]
+        stops = [one for one in played if one.at is not None]
+        able = [one for one in played if one.first is not None]
+        false = 100 * sum(not one.reached for one in stops) / len(played)
+        excess = [100 * ((one.at or one.end) / one.first - 1) for one in able if one.first]
+        look = [100 * (one.look / one.first - 1) for one in able if one.first]
+        rows.append(
+            {
+                "projects, hold-out": name,
+                "target below top": gap,
+                "projects": len(played),
+                "stopped": len(stops),
+                "could have": len(able),
+                "false %": false,
+                "excess %, median": float(np.median(excess)) if excess else float("nan"),
+                "p90": float(np.quantile(excess, 0.9)) if excess else float("nan"),
+                "one look, median": float(np.median(look)) if look else float("nan"),
+            }
         )
-        if signal.state is StopState.STOP:
-            return Played(labels, bool(reached[r]), first)
-    return Played(None, False, first)
+        where = f"{name}, target {gap:g} points below the top"
+        claims.append(Claim(f"false stops, {where}", 5.0, false, "%"))
+        if excess:
+            claims.append(Claim(f"median excess labels, {where}", 15.0, float(np.median(excess)), "%"))
+
+
+def play(course: Course, gap: float, grows: bool) -> Stop:
+    target = course.top - gap / 100
+    size = course.right.shape[1]
+    known = np.full(len(course.labels), size)
+    if grows:
+        known = np.minimum(size, (course.labels * BLIND / (1 - BLIND)).astype(int))
+    asked = course.labels + (known if grows else 0)
+    kappas = [None, *map(agreement, course.given[:-1], course.given[1:])]
+    reached = course.accuracy >= target
+    steady = np.array([kappa is not None and kappa >= KAPPA for kappa in kappas])
+    ideal = np.flatnonzero(reached & steady & (course.gain < WORTH))
+    first = int(ideal[0]) if len(ideal) else None
+    correct = [int(answers[:n].sum()) for answers, n in zip(course.right, known.tolist(), strict=True)]
+    enough = binom.sf(np.array(correct) - 1, known, target) <= 0.025
+    looks = [r for r in range(first or 0, len(asked)) if enough[r]]
+    at = _first_stop(course, correct, known.tolist(), kappas, target)
+    return Stop(
+        at=None if at is None else float(asked[at]),
+        reached=at is not None and bool(reached[at]),
+        first=None if first is None else float(asked[first]),
+        look=float(asked[looks[0] if looks else -1]),
+        end=float(asked[-1]),
+    )
+
+
+def _first_stop(
+    course: Course, correct: list[int], known: list[int], kappas: list[float | None], target: float
+) -> int | None:
+    size = course.right.shape[1]
+
+    def says(r: int, gain: Gain) -> bool:
+        signal = stop_signal(
+            correct=correct[r],
+            n=known[r],
+            target=target,
+            kappa=kappas[r],
+            gain=gain,
+            holdout=size,
+        )
+        return signal.state is StopState.STOP
+
+    points = [CurvePoint(n, c, k) for n, c, k in zip(course.labels.tolist(), correct, known, strict=True)]
+    for r in range(2, len(points)):
+        # What costs most is asked last.
+        kappa = kappas[r]
+        if kappa is None or kappa < KAPPA or not proven(correct[r], known[r], target, size):
+            continue
+        if says(r, predicted_gain(points[: r + 1])):
+            return r
+    return None
+
+
+def simulated(seed: int, holdout: int) -> Course:
+    """Item i is right while its difficulty, which moves a little with the labels, is below the accuracy."""
+    rng = np.random.default_rng([seed, holdout])
+    top, steep = rng.uniform(0.90, 0.995), rng.uniform(0.5, 1.3)
+    drop = top - rng.uniform(0.3, 0.7)
+    labels = np.arange(KAPPA_DISTANCE, MOST + 1, KAPPA_DISTANCE)
+
+    def smooth(at: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(top - drop * (at / KAPPA_DISTANCE) ** -steep)
+
+    accuracy = np.clip(smooth(labels) + rng.normal(0, 0.002, len(labels)), 0, 1)
+    truth = np.arange(POOL) % CLASSES
+    hard_pool, hard_holdout = rng.random(POOL), rng.random(holdout)
+    given, right = [], []
+    for n, now in zip(labels, accuracy, strict=True):
+        spread = 0.006 / np.sqrt(n / KAPPA_DISTANCE)
+        moved = hard_pool + rng.normal(0, spread, POOL)
+        given.append(np.where(moved < now, truth, (truth + 1) % CLASSES))
+        right.append(hard_holdout + rng.normal(0, spread, holdout) < now)
+    gain = smooth(labels + 100) - smooth(labels)
+    return Course(labels, accuracy, gain, top, np.array(given), np.array(right))
+
+
+def _real(names: list[str]) -> Iterator[tuple[str, Callable[[int], Course]]]:
+    """Name and maker of courses: so many pictures are the pool and the hold-out, the rest the truth."""
+    sets = [(digits(), 900, 360), *((found, 1000, 500) for found in larger_sets())]
+    for pictures, pool, holdout in sets:
+        if pictures.name in names:
+            features = _features(pictures)
+
+            def learn(
+                seed: int,
+                features: NDArray[np.float32] = features,
+                labels: NDArray[np.int64] = pictures.labels,
+                pool: int = pool,
+                holdout: int = holdout,
+            ) -> Course:
+                return learned(features, labels, pool, holdout, seed)
+
+            yield f"{pictures.name}, {holdout}", learn
+
+
+def _features(pictures: Pictures) -> NDArray[np.float32]:
+    backbone = BACKBONES["efficientnet-lite0"]
+    embedder = Embedder(backbone.export(), threads=1)
+    images = pictures.prepared(backbone.input_size)
+    return np.concatenate([embedder.embed(images[at : at + 64]) for at in range(0, len(images), 64)])
+
+
+def learned(
+    features: NDArray[np.float32], labels: NDArray[np.int64], pool: int, holdout: int, seed: int
+) -> Course:
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    held, rest = order[pool : pool + holdout], order[pool + holdout :]
+    known, left = order[:KAPPA_DISTANCE], order[KAPPA_DISTANCE:pool]
+    given, right, accuracy = [], [], []
+    while True:
+        data = TrainingData(features[known], labels[known], CLASSES)
+        head = METHODS["transfer"].fit(data, {}, rng)
+        given.append(head.logits(features[order[:pool]]).argmax(axis=1))
+        right.append(head.logits(features[held]).argmax(axis=1) == labels[held])
+        accuracy.append(float((head.logits(features[rest]).argmax(axis=1) == labels[rest]).mean()))
+        if len(known) >= REAL_MOST:
+            break
+        asked = Pool(size=len(left), proba=softmax(head.logits(features[left])))
+        chosen = select("margin", asked, KAPPA_DISTANCE, rng).query.indices
+        known, left = np.concatenate([known, left[chosen]]), np.delete(left, chosen)
+    best = np.maximum.accumulate(accuracy)
+    later = np.minimum(np.arange(len(best)) + 100 // KAPPA_DISTANCE, len(best) - 1)
+    return Course(
+        labels=np.arange(KAPPA_DISTANCE, REAL_MOST + 1, KAPPA_DISTANCE),
+        accuracy=np.array(accuracy),
+        gain=best[later] - best,
+        top=float(best[-1]),
+        given=np.array(given),
+        right=np.array(right),
+    )
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ def _mistakes(confusion: NDArray[np.int64]) -> list[list[int]]:
     wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
     truth, guess = np.nonzero(wrong)
     order = np.argsort(-wrong[truth, guess], kind="stable")[:MOST_MISTAKES]
-    return np.stack([truth, guess, wrong[truth, guess]], axis=1)[order].astype(int).tolist()
+    mistakes: list[list[int]] = np.stack([truth, guess, wrong[truth, guess]], axis=1)[order].tolist()
+    return mistakes
 
 
 def _crossed(logits: Logits, labels: Labels) -> NDArray[np.float64]:

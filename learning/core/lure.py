@@ -46,7 +46,7 @@ def lure_accuracy(
         raise ValueError(f"There are {asked} answers and {chance.size} chances from a pool of {pool} items.")
     if not ((chance > 0) & (chance <= 1)).all():
         raise ValueError("The chance with which an item was drawn must be above 0 and at most 1.")
-    wrong = 1.0 - right
+    wrong = np.logical_not(right).astype(np.float64)
     weights = lure_weights(chance, pool)
     if asked == pool:
         return _exact(float((weights * wrong).mean()), asked)
@@ -70,7 +70,7 @@ def drawn_accuracy(
     asked = len(right)
     if asked == 0 or asked > pool or drawn.shape != (asked,):
         raise ValueError(f"There are {asked} answers and {drawn.size} draws from a pool of {pool} items.")
-    wrong = 1.0 - right
+    wrong = np.logical_not(right).astype(np.float64)
     if asked == pool:
         return _exact(float(wrong.mean()), asked)
     if not drawn.any():

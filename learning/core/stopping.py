@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from learning.core.confidence_sequence import anytime_interval
 from learning.core.learning_curve import Gain
+from learning.core.sequential_test import LONGEST, labels_to_prove, sequential_interval
 
 KAPPA = 0.99
 KAPPA_DISTANCE = 20  # labels between the two models that are compared
+ROUNDING = 1e-9  # of 97.3 over 100
 WORTH = 0.005  # accuracy that the next labels must add to be worth people's time
 
 
@@ -47,17 +49,18 @@ def stop_signal(
     target: float,
     kappa: float | None,
     gain: Gain | None,
-    estimated: bool = False,
+    holdout: int | None,
     left: int | None = None,
     worth: float = WORTH,
 ) -> StopSignal:
-    """Stop when three things hold: the anytime-valid lower bound of the accuracy, `correct` of `n` hold-out
-    answers, reaches the target; the model agrees with the one KAPPA_DISTANCE labels ago (kappa >= .99,
-    Bloodgood and Vijay-Shanker 2009); the next labels are expected to add less than they are worth.
+    """Stop when three things hold: the lower bound of the accuracy, `correct` of `n` hold-out answers,
+    reaches the target; the model agrees with the one KAPPA_DISTANCE labels ago (kappa >= .99, Bloodgood and
+    Vijay-Shanker 2009); the next labels are expected to add less than they are worth.
 
-    Safe to ask after every label of a hold-out. `estimated`: there is none, and `n` is the number of
-    hold-out labels that would know as much; the sentence says so. `kappa` and `gain` are None until they can
-    be measured. `left`: how many items could still be asked, if that is known.
+    Safe to ask after every label: the bound holds at all of them, as `holdout`, the number of items that can
+    be measured on, is known. It is None where there is no hold-out, and `n` is then the number of hold-out
+    labels that would know as much. `kappa` and `gain` are None until they can be measured. `left`: how many
+    items could still be asked, if that is known.
 
     Raises ValueError for a target that is not between 0 and 1.
     """
@@ -70,9 +73,12 @@ def stop_signal(
             None,
             None,
         )
-    low, high = anytime_interval(correct, n)
+    if holdout is None:
+        low, high = anytime_interval(correct, n)
+    else:
+        low, high = sequential_interval(round(correct), round(n), holdout)
     measured = f"{100 * correct / n:.1f}% ({100 * low:.1f}-{100 * high:.1f})"
-    if estimated:
+    if holdout is None:
         measured += ", estimated without a hold-out"
     if kappa is None or gain is None:
         return StopSignal(
@@ -80,8 +86,8 @@ def stop_signal(
         )
     expected = f"{gain.more} more labels are expected to add {100 * gain.mean:.1f}"
     open_ends = []
-    if low < target:
-        open_ends.append(f"{100 * target:g}% is not proven")
+    if low < target - ROUNDING:
+        open_ends.append(f"{100 * target:g}% is not proven{_proof(correct, n, target, holdout)}")
     if kappa < KAPPA:
         open_ends.append("the model's answers still change")
     if gain.mean >= worth:
@@ -92,3 +98,13 @@ def stop_signal(
         sentence = f"{measured}; nothing is left to learn from: import more images"
         return StopSignal(StopState.NOTHING_LEFT, sentence, low, high)
     return StopSignal(StopState.GO_ON, f"{measured}; {expected}; go on: {' and '.join(open_ends)}", low, high)
+
+
+def _proof(correct: float, n: float, target: float, holdout: int | None) -> str:
+    """What it would take, if the accuracy stays what it is."""
+    if holdout is None or holdout > LONGEST or correct / n <= target:
+        return ""
+    more = labels_to_prove(round(correct), round(n), target, holdout)
+    if more is None:
+        return f" (a hold-out of {holdout:,} is too small to prove it)"
+    return f" (about {more:,} more hold-out labels would prove it)"

@@ -6,6 +6,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from labelling.models import Item
 from learning.core.export import head_read
 from learning.core.learning_curve import CurvePoint, predicted_curve, predicted_gain
 from learning.core.methods import Head
@@ -51,7 +52,7 @@ def outlook_of(
         correct=newest.correct,
         n=newest.n,
         left=left,
-        estimated=metrics.get("basis") == ModelVersion.DRAWS,
+        holdout=_holdout(learner) if metrics.get("basis") != ModelVersion.DRAWS else None,
         target=learner.target,
         kappa=_kappa(learner, draft, head, probes),
         gain=gain,
@@ -65,6 +66,10 @@ def outlook_of(
         gain_high=gain.high if gain else None,
         forecast=_forecast(points),
     )
+
+
+def _holdout(learner: Learner) -> int:
+    return Item.objects.filter(project=learner.project_id, split=Item.Split.HOLDOUT).count()
 
 
 def _point(labels: int, accuracy: float | None, n: int, effective: float | None) -> CurvePoint:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -268,10 +269,10 @@ class FullDisk(Storage):
 
     root = ""
 
-    def _open(self, name: str, mode: str = "rb") -> File:
+    def _open(self, name: str, mode: str = "rb") -> "File[Any]":
         return File(Path(self.path_of(name)).open(mode))
 
-    def _save(self, name: str, content: File) -> str:
+    def _save(self, name: str, content: "File[Any]") -> str:
         with open("/dev/full", "wb", buffering=0) as full:
             full.write(content.read())
         return name
@@ -291,7 +292,7 @@ def test_a_full_disk(settings: LazySettings) -> None:
     good = champion_answers(project)
     label_items(project, truth, 5)
     run = due_run()
-    FullDisk.root = str(default_storage.location)
+    FullDisk.root = default_storage.path("")
     storages = settings.STORAGES
     settings.STORAGES = {**storages, "default": {"BACKEND": f"{__name__}.FullDisk"}}
     for attempt in (1, 2, 3):
@@ -321,7 +322,7 @@ def test_a_full_disk_while_images_are_embedded(settings: LazySettings) -> None:
     learners_ensure()
     shards_plan()
     (shard_id,) = shards_to_send()
-    FullDisk.root = str(default_storage.location)
+    FullDisk.root = default_storage.path("")
     storages = settings.STORAGES
     settings.STORAGES = {**storages, "default": {"BACKEND": f"{__name__}.FullDisk"}}
     with pytest.raises(OSError, match="No space left"):
