@@ -46,7 +46,7 @@ class Course:
     accuracy: NDArray[np.float64]  # (R,), the true one
     gain: NDArray[np.float64]  # (R,), the true one of 100 more labels
     top: float  # what the accuracy nears
-    given: NDArray[np.int64]  # (R, POOL) labels of unlabelled items
+    kappas: list[float | None]  # of each model and the one before, on the pool
     right: NDArray[np.bool_]  # (R, H) hold-out answers
 
 
@@ -65,6 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stopping", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="4 projects a row, simulated only")
     parser.add_argument("--seeds", type=int, default=100, help="simulated projects a row (100)")
+    parser.add_argument("--holdouts", type=int, nargs="*", default=[500, 2000], help="of simulated projects")
     parser.add_argument("--real", type=int, default=10, help="real projects a row (10)")
     parser.add_argument("--sets", nargs="*", default=["digits", "MNIST-5k"], help="real pictures")
     options = parser.parse_args()
@@ -72,7 +73,7 @@ def main() -> None:
     claims: list[Claim] = []
     seeds = range(4 if options.quick else options.seeds)
     with threadpool_limits(1):
-        for holdout in (500, 2000):
+        for holdout in options.holdouts:
             courses = [simulated(seed, holdout) for seed in seeds]
             for grows in (False, True):
                 _rows(f"simulated, {holdout}", courses, grows, rows, claims)
@@ -120,7 +121,7 @@ def play(course: Course, gap: float, grows: bool) -> Stop:
     if grows:
         known = np.minimum(size, (course.labels * BLIND / (1 - BLIND)).astype(int))
     asked = course.labels + (known if grows else 0)
-    kappas = [None, *map(agreement, course.given[:-1], course.given[1:])]
+    kappas = course.kappas
     reached = course.accuracy >= target
     steady = np.array([kappa is not None and kappa >= KAPPA for kappa in kappas])
     ideal = np.flatnonzero(reached & steady & (course.gain < WORTH))
@@ -185,7 +186,11 @@ def simulated(seed: int, holdout: int) -> Course:
         given.append(np.where(moved < now, truth, (truth + 1) % CLASSES))
         right.append(hard_holdout + rng.normal(0, spread, holdout) < now)
     gain = smooth(labels + 100) - smooth(labels)
-    return Course(labels, accuracy, gain, top, np.array(given), np.array(right))
+    return Course(labels, accuracy, gain, top, _kappas(given), np.array(right))
+
+
+def _kappas(given: list[NDArray[np.int64]]) -> list[float | None]:
+    return [None, *map(agreement, given[:-1], given[1:])]
 
 
 def _real(names: list[str]) -> Iterator[tuple[str, Callable[[int], Course]]]:
@@ -240,7 +245,7 @@ def learned(
         accuracy=np.array(accuracy),
         gain=best[later] - best,
         top=float(best[-1]),
-        given=np.array(given),
+        kappas=_kappas(given),
         right=np.array(right),
     )
 
