@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from labelling.models import Annotation, Consensus, Item, Lease, Project, Question
 
@@ -75,7 +75,9 @@ def latest_annotation_id(project: Project) -> int:
 
 def label_counts(project: Project) -> LabelCounts:
     consensus = Consensus.objects.filter(project=project)
-    given = dict(consensus.values_list("item__split").annotate(n=Count("id")).order_by())
+    split = consensus.values_list("item__split").order_by()
+    counted = list(split.annotate(n=Count("id"), apart=Count("id", filter=Q(agreement__lt=1))))
+    given = {name: n for name, n, _ in counted}
     there = dict(Item.objects.filter(project=project).values_list("split").annotate(n=Count("id")).order_by())
     by_label = dict(consensus.values_list("label_id").annotate(n=Count("id")).order_by())
     asked = Question.objects.filter(project=project).prefetch_related("labels")
@@ -89,7 +91,7 @@ def label_counts(project: Project) -> LabelCounts:
             (question.prompt, [(label.name, by_label.get(label.pk, 0)) for label in question.labels.all()])
             for question in asked
         ],
-        disagreed=consensus.filter(agreement__lt=1).count(),
+        disagreed=sum(apart for _, _, apart in counted),
     )
 
 
