@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from learning.models import (
     EmbeddingShard,
+    Lane,
     Learner,
     ModelVersion,
     PretrainingRun,
@@ -42,6 +43,19 @@ class UnchangingAdmin(_ModelAdmin):
 @admin.register(Learner)
 class LearnerAdmin(UnchangingAdmin):
     list_display = ["project", "question", "enabled", "backbone", "method", "strategy", "trained_through"]
+
+
+@admin.register(Lane)
+class LaneAdmin(_ModelAdmin):
+    list_display = ["learner", "updated_at"]
+    # Thousands of ids.
+    exclude = ["items", "labels", "confidences"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 @admin.register(TrainingRun)

@@ -57,25 +57,28 @@ class Asking:
     queue: Queue | None
 
 
+def learners_of(project: Project) -> list[Learner]:
+    """The learners of the project's questions, in their order; none until the first tick has made them."""
+    learners = Learner.objects.filter(project=project).select_related("question", "project")
+    return list(learners.order_by("question__position", "question_id"))
+
+
 def learner_of(project: Project) -> Learner | None:
-    """The learner of the project's first question; None until the first tick has made it."""
-    return (
-        Learner.objects.filter(project=project)
-        .select_related("question", "project")
-        .order_by("question__position", "question_id")
-        .first()
-    )
+    """The learner of the project's first question, whose recipe the others share."""
+    return next(iter(learners_of(project)), None)
 
 
 def methods_offered(learner: Learner | None = None) -> dict[str, Method]:
-    """The methods that a learner of one question can use: without rules, nothing gives soft labels.
+    """The methods that a learner can use: without rules, nothing gives soft labels; learning together takes
+    two questions.
 
     The one in use stays.
     """
     ruled = learner is not None and rules_of(learner).filter(enabled=True).exists()
-    alone = {name: one for name, one in METHODS.items() if one.together is None}
+    several = learner is not None and learner.project.questions.count() > 1
+    fitting = {name: one for name, one in METHODS.items() if several or one.together is None}
     used = learner.method if learner else ""
-    return {name: one for name, one in alone.items() if ruled or name == used or "soft" not in one.needs}
+    return {name: one for name, one in fitting.items() if ruled or name == used or "soft" not in one.needs}
 
 
 def methods_lacking(learner: Learner | None) -> dict[str, str]:
@@ -127,22 +130,23 @@ def newest_pretraining(project: Project) -> PretrainingRun | None:
 
 def versions_page(project: Project, number: str | None) -> Page[ModelVersion]:
     """A page of the versions, newest first, without their cards, which are large."""
-    versions = ModelVersion.objects.filter(project=project).order_by("-number").defer("card")
+    versions = ModelVersion.objects.filter(project=project).select_related("learner__question")
+    versions = versions.order_by("-number").defer("card")
     return Paginator(versions, VERSIONS_A_PAGE).get_page(number)
 
 
-def newest_version(project: Project) -> ModelVersion | None:
+def newest_version(learner: Learner | None) -> ModelVersion | None:
     """Without its card, which is large."""
-    return ModelVersion.objects.filter(project=project).order_by("-number").defer("card").first()
+    return ModelVersion.objects.filter(learner=learner).order_by("-number").defer("card").first()
 
 
-def curve(project: Project, after: int = 0) -> list[dict[str, Any]]:
+def curve(learner: Learner | None, after: int = 0) -> list[dict[str, Any]]:
     """Accuracy, with its interval and what it rests on, of each version above number `after`, oldest first.
 
     Fractions; null for a version that nothing measured.
     """
     points = (
-        ModelVersion.objects.filter(project=project, number__gt=after)
+        ModelVersion.objects.filter(learner=learner, number__gt=after)
         .order_by("number")
         .values_list(
             "labels",

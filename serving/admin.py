@@ -42,7 +42,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(Deployment)
 class DeploymentAdmin(ReadOnlyAdmin):
-    list_display = ["project", "champion", "automatic", "considered", "updated_at"]
+    list_display = ["project", "question", "champion", "automatic", "considered", "updated_at"]
 
 
 @admin.register(Decision)

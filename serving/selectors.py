@@ -31,8 +31,14 @@ class Traffic:
         return self.agreed / self.feedback if self.feedback else None
 
 
+def deployments_of(project: Project) -> list[Deployment]:
+    """Of each question that has a model, in the order of asking."""
+    return list(Deployment.objects.select_related("champion", "question").filter(project=project))
+
+
 def deployment_of(project: Project) -> Deployment | None:
-    return Deployment.objects.select_related("champion").filter(project=project).first()
+    """The first question's, or the first that has a model."""
+    return next(iter(deployments_of(project)), None)
 
 
 def decisions_of(project: Project, limit: int = 50) -> list[Decision]:
@@ -50,7 +56,8 @@ def champion_decision(deployment: Deployment) -> Decision | None:
 
 def versions_of(project: Project, limit: int = 50) -> list[ModelVersion]:
     """The newest versions, the newest first."""
-    return list(ModelVersion.objects.filter(project=project).defer("card")[:limit])
+    versions = ModelVersion.objects.filter(project=project).select_related("learner__question")
+    return list(versions.defer("card")[:limit])
 
 
 def keys_of(project: Project) -> list[ApiKey]:

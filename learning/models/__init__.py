@@ -1,4 +1,5 @@
 from learning.models.embedding import EmbeddingShard
+from learning.models.lane import Lane
 from learning.models.learner import Learner
 from learning.models.pretraining import PretrainingRun
 from learning.models.rule import Rule, RuleCheck
@@ -7,6 +8,7 @@ from learning.models.work import Work
 
 __all__ = [
     "EmbeddingShard",
+    "Lane",
     "Learner",
     "ModelVersion",
     "PretrainingRun",

@@ -8,16 +8,23 @@ from learning.core.strategies import STRATEGIES
 from learning.models import Learner
 from learning.selectors import backbones_of, methods_lacking, methods_offered
 
+RECIPE = ("enabled", "backbone", "method", "strategy", "retrain_after", "queue_length", "target")
+
 
 def learners_ensure() -> None:
-    """Give each project's first question a learner; two ticks at once make one, by the unique constraint."""
-    first = Question.objects.order_by("project_id", "position", "id").distinct("project_id")
-    lacking = Question.objects.filter(pk__in=first.values("pk"), learner__isnull=True)
-    missing = lacking.values_list("pk", "project_id")
-    Learner.objects.bulk_create(
-        (Learner(question_id=question, project_id=project) for question, project in missing),
-        ignore_conflicts=True,
-    )
+    """Give each question without a learner one; two ticks at once make one, by the unique constraint.
+
+    A further question's has the recipe of the project's first, and asks for a ranking at once.
+    """
+    missing = Question.objects.filter(learner__isnull=True).order_by("position", "id")
+    for question, project in missing.values_list("pk", "project_id"):
+        learner = Learner(question_id=question, project_id=project)
+        first = Learner.objects.filter(project=project).order_by("question__position", "question_id").first()
+        if first is not None:
+            for name in RECIPE:
+                setattr(learner, name, getattr(first, name))
+            learner.requested_at = timezone.now()
+        Learner.objects.bulk_create([learner], ignore_conflicts=True)
 
 
 def learner_update(
@@ -32,6 +39,7 @@ def learner_update(
 ) -> Learner:
     """Change the recipe and ask for a new ranking, which follows although no label has come.
 
+    The questions of a project share it: they are answered from the same features, and asked in one queue.
     Raises ValidationError, with one sentence, for a name that is not registered or a number that cannot be.
     """
     if strategy is not None and strategy not in STRATEGIES:
@@ -55,7 +63,7 @@ def learner_update(
         "enabled": enabled,
     }
     # Only these columns: what training writes meanwhile must stand.
-    Learner.objects.filter(pk=learner.pk).update(
+    Learner.objects.filter(project=learner.project_id).update(
         requested_at=timezone.now(), **{name: value for name, value in wanted.items() if value is not None}
     )
     learner.refresh_from_db()

@@ -23,6 +23,7 @@ from learning.core.methods import METHODS, Head, TrainingData
 from learning.core.methods.folds import folds, held_out_answers
 from learning.core.pretraining import PRETRAININGS
 from learning.models import Learner, PretrainingRun, Work
+from learning.selectors import learner_of
 from learning.services.artifacts import embedder_load
 from learning.services.backbones import BackboneArtifact, backbone_artifact, backbone_store
 from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
@@ -162,7 +163,9 @@ def _checkpoint(path: str) -> bytes | None:
 
 def _compared(project: Project, backbone: BackboneArtifact) -> tuple[str, bool]:
     """What held-back labels say of it beside the backbone in use, and whether it is the better one."""
-    learner = Learner.objects.select_related("question").get(project=project)
+    learner = learner_of(project)
+    if learner is None:
+        return "The project has no learner yet: it is kept, and not used so far.", False
     position = {label.pk: place for place, label in enumerate(learner.question.labels.all())}
     answers = [(pk, position[label]) for pk, label, split in labelled(learner.question) if split == "pool"]
     items = Item.objects.in_bulk([pk for pk, _ in answers[:COMPARED]])

@@ -13,12 +13,14 @@ from labelling.models import Project
 from labelling.selectors import open_pool_ids, pool_ids
 from labelling.services.annotations import annotations_through
 from labelling.services.queue import RankedItem, queue_swap
-from learning.core.methods import METHODS, Head, TrainingData, fit_committee, softmax
+from learning.core.methods import METHODS, Head, TrainingData, fit_committee, fit_questions, softmax
 from learning.core.pool import Pool
 from learning.core.strategies import STRATEGIES, Selection, select
 from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.draws import draws_measure
 from learning.services.embeddings import embeddings_load
+from learning.services.lanes import queue_of_lanes
+from learning.services.other_answers import other_answers
 from learning.services.outlook import Outlook, outlook_of, probes_of
 from learning.services.rule_checks import check_keep
 from learning.services.runs import run_done
@@ -99,9 +101,11 @@ def _train(run: TrainingRun) -> bool:
         len(snapshot.classes),
         unlabelled=embeddings[unlabelled] if len(unlabelled) else None,
         soft=soft,
+        items=rows,
     )
+    others = other_answers(learner=learner, ids=ids, take=embeddings.__getitem__)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
-    head = METHODS[learner.method].fit(data, {}, np.random.default_rng(learner.seed))
+    head = fit_questions(learner.method, [data, *(other.data for other in others)], {}, learner.seed)[0]
     draft = version_draft(
         learner=learner,
         snapshot=snapshot,
@@ -111,6 +115,7 @@ def _train(run: TrainingRun) -> bool:
         unlabelled=ids[unlabelled],
         rules=weak.record if weak else None,
         draws=draws_measure(learner=learner, data=data, items=ids[snapshot.pool.rows]),
+        others=[other.snapshot for other in others],
     )
 
     work_owned(run, stage="ranking the pool")
@@ -226,7 +231,7 @@ def _publish(
         number = (last.first() or 0) + 1
         queue_swap(
             project=project,
-            entries=ranking.entries,
+            entries=queue_of_lanes(learner=run.learner, ranked=ranking.entries),
             round_number=number,
             strategy=selection.strategy,
             reason=selection.reason[:300],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +41,13 @@ def version_draft(
     unlabelled: NDArray[np.int64],
     rules: dict[str, Any] | None = None,
     draws: Draws | None = None,
+    others: Sequence[Snapshot] = (),
 ) -> VersionDraft:
     """Measure the head on the hold-out's labels, or by `draws` without one, and store it with its card.
 
     `holdout_items` (h,): ids of the items whose embeddings (h, D) and labels it is measured on. `unlabelled`:
     ids of the items that it learned from without a label. `rules`: those it learned from, and their votes.
+    `others`: the answers to other questions that it learned from.
 
     The card holds no time and no run number: the same labels, recipe and seed give the same digest.
     """
@@ -92,6 +95,7 @@ def version_draft(
         "snapshot": artifact_put(data=snapshot.content, suffix=".json"),
         "unlabelled": {"items": len(unlabelled), "digest": hashlib.sha256(unlabelled.tobytes()).hexdigest()},
         **({"rules": rules} if rules else {}),
+        **({"others": [artifact_put(data=one.content, suffix=".json") for one in others]} if others else {}),
         "note": head.note,
         "metrics": metrics,
         "judged": artifact_put(data=canonical_json(judged), suffix=".json"),
@@ -130,16 +134,17 @@ def version_judged(*, version: ModelVersion, truth: int, guess: int) -> list[tup
 
 
 def version_publish(*, run: TrainingRun, draft: VersionDraft) -> ModelVersion:
-    """The draft as the project's next version, or the newest one if nothing changed since.
+    """The draft as the project's next version, or its learner's newest one if nothing changed since.
 
     Call it in the publishing transaction, holding the lock on the project's row.
     """
-    newest = ModelVersion.objects.filter(project=run.project_id).order_by("-number").first()
+    newest = ModelVersion.objects.filter(learner=run.learner_id).order_by("-number").first()
     if newest is not None and newest.digest == draft.digest:
         return newest
+    numbers = ModelVersion.objects.filter(project=run.project_id).order_by("-number")
     return ModelVersion.objects.create(
         project=run.project,
-        number=newest.number + 1 if newest else 1,
+        number=(numbers.values_list("number", flat=True).first() or 0) + 1,
         run=run,
         learner=run.learner,
         digest=draft.digest,

@@ -35,6 +35,7 @@ class ModelsView(LoginRequiredMixin, View):
             "role": role_of(request.user, project),
             "tab": "models",
             "page": page,
+            "several": project.questions.count() > 1,
             "rows": [(version, accuracy_of(version), measured_on(version.metrics)) for version in page],
         }
         return render(request, "learning/models.html", context)
@@ -52,6 +53,7 @@ class ModelView(LoginRequiredMixin, View):
             "role": role,
             "tab": "models",
             "version": version,
+            "question": version.learner.question if project.questions.count() > 1 else None,
             "accuracy": accuracy_of(version),
             "measured_on": measured_on(metrics),
             "unmeasured": unmeasured(project),

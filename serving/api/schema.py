@@ -26,11 +26,26 @@ _label_part = inline_serializer(
 )
 
 
+class AnswerPart(serializers.Serializer[None]):
+    model = ModelPart()
+    id = serializers.UUIDField(help_text="To send feedback on this question to.")
+    arm = serializers.CharField()
+    labels = _label_part
+
+
 class PredictionPart(serializers.Serializer[None]):
     index = serializers.IntegerField(min_value=0, help_text="The image's place in the request, from 0.")
     id = serializers.UUIDField(required=False, help_text="To send feedback to.")
     arm = serializers.CharField(required=False, help_text="Which part of a rollout answered.")
     labels = _label_part
+    question = serializers.CharField(
+        required=False, help_text="Whose answer this is, by its short name; where the project asks several."
+    )
+    answers = serializers.DictField(
+        child=AnswerPart(),
+        required=False,
+        help_text="With several questions: each one's answer, by short name.",
+    )
     error = serializers.CharField(required=False, help_text="Why this image was not answered.")
 
 

@@ -1,25 +1,29 @@
 from django.conf import settings
 from django.db import models
 
-from labelling.models import Project
+from labelling.models import Project, Question
 from learning.models import ModelVersion
 
 
 class Deployment(models.Model):
-    """Which model answers a project's clients now."""
+    """Which model answers a question of a project's clients now."""
 
-    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="deployment")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="deployments")
+    question = models.OneToOneField(Question, on_delete=models.CASCADE, related_name="deployment")
     champion = models.ForeignKey(ModelVersion, null=True, on_delete=models.RESTRICT, related_name="+")
     automatic = models.BooleanField(
         default=True,
         help_text="A new version whose hold-out evidence is no worse becomes the champion by itself.",
     )
-    # The newest version the automatic rule has looked at.
+    # The newest of the question's versions that the automatic rule has looked at.
     considered = models.PositiveIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
+    class Meta:
+        ordering = ["question__position", "question_id"]
+
     def __str__(self) -> str:
-        return f"deployment of {self.project}"
+        return f"deployment of {self.question}"
 
 
 class Decision(models.Model):

@@ -8,9 +8,10 @@ which answers until then. So a promotion reaches every process within a second, 
 import logging
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import close_old_connections, connection
+from django.db.models import Count
 
 from learning.core.predictor import Predictor
 from learning.models import ModelVersion
@@ -40,15 +41,27 @@ class Champion:
     number: int
     digest: str
     predictor: Predictor
+    question_id: int
+    key: str  # the question's
+    several: bool  # its project asks other questions too
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    question_id: int
+    key: str
+    version_id: int
+    several: bool
 
 
 @dataclass
 class Champions:
     """One thread loads, all others only read: what they read is replaced, never changed in place."""
 
-    _loaded: dict[int, Champion] = field(default_factory=dict)
-    # project -> the version that should answer; None until the first poll is through
-    _wanted: dict[int, int] | None = None
+    # project -> the champion of each question that has one, in the order of asking
+    _loaded: dict[int, tuple[Champion, ...]] = field(default_factory=dict)
+    # project -> what should answer; None until the first poll is through
+    _wanted: dict[int, list["_Wanted"]] | None = None
     _asked_for: set[int] = field(default_factory=set)
     # version -> polls to let pass before trying to load it again
     _failed: dict[int, int] = field(default_factory=dict)
@@ -57,12 +70,12 @@ class Champions:
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
 
-    def get(self, project_id: int) -> Champion:
-        """The project's champion, at once. Raises NoChampion or ChampionLoading."""
+    def get(self, project_id: int) -> tuple[Champion, ...]:
+        """The project's champions, one a question, at once. Raises NoChampion or ChampionLoading."""
         self.start()
-        champion = self._loaded.get(project_id)
-        if champion is not None:
-            return champion
+        loaded = self._loaded.get(project_id)
+        if loaded:
+            return loaded
         if self._wanted is not None and project_id not in self._wanted:
             raise NoChampion
         if project_id not in self._asked_for:
@@ -105,37 +118,57 @@ class Champions:
         connection.close()
 
     def _poll(self) -> None:
-        rows = Deployment.objects.exclude(champion=None).order_by("-updated_at")
-        wanted = dict(rows.values_list("project_id", "champion_id"))
-        self._wanted = {project: version for project, version in wanted.items() if version is not None}
-        self._loaded = {p: c for p, c in self._loaded.items() if p in self._wanted}
-        preloaded = set(list(self._wanted)[:PRELOADED])
-        for project_id, version_id in self._wanted.items():
-            standing = self._loaded.get(project_id)
-            if standing is not None and standing.version_id == version_id:
+        answering = Deployment.objects.exclude(champion=None)
+        newest = list(answering.order_by("-updated_at").values_list("project_id", flat=True))
+        rows = answering.annotate(asked=Count("project__questions")).values_list(
+            "project_id", "question_id", "question__key", "champion_id", "asked"
+        )
+        wanted: dict[int, list[_Wanted]] = {project_id: [] for project_id in newest}
+        for project_id, question_id, key, version_id, asked in rows:
+            # One that has got its first champion between the two queries waits for the next poll.
+            if version_id is not None and project_id in wanted:
+                wanted[project_id].append(_Wanted(question_id, key, version_id, asked > 1))
+        self._wanted = wanted
+        self._loaded = {p: c for p, c in self._loaded.items() if p in wanted}
+        preloaded = set(list(wanted)[:PRELOADED])
+        for project_id, ones in wanted.items():
+            if project_id not in self._loaded and project_id not in preloaded | self._asked_for:
                 continue
-            if standing is None and project_id not in preloaded | self._asked_for:
-                continue
+            self._load_project(project_id, ones)
             if self._stop.is_set():
                 return
-            self._load(project_id, version_id)
 
-    def _load(self, project_id: int, version_id: int) -> None:
-        if self._failed.get(version_id, 0) > 0:
-            self._failed[version_id] -= 1
-            return
-        version = ModelVersion.objects.filter(pk=version_id).first()
+    def _load_project(self, project_id: int, ones: list[_Wanted]) -> None:
+        standing = {champion.question_id: champion for champion in self._loaded.get(project_id, ())}
+        found = []
+        for one in ones:
+            champion = standing.get(one.question_id)
+            if self._stop.is_set():
+                return
+            if champion is None or champion.version_id != one.version_id:
+                champion = self._load(project_id, one) or champion
+            if champion is not None:
+                found.append(replace(champion, key=one.key, several=one.several))
+        if found and tuple(found) != self._loaded.get(project_id):
+            self._loaded = {**self._loaded, project_id: tuple(found)}
+
+    def _load(self, project_id: int, one: _Wanted) -> Champion | None:
+        if self._failed.get(one.version_id, 0) > 0:
+            self._failed[one.version_id] -= 1
+            return None
+        version = ModelVersion.objects.filter(pk=one.version_id).first()
         if version is None:
-            return
+            return None
         try:
             predictor = predictor_load(version=version)
         except Exception:
             logger.exception("Version %d of project %d cannot be loaded.", version.number, project_id)
-            self._failed[version_id] = _POLLS_BETWEEN_TRIES
-            return
-        self._failed.pop(version_id, None)
-        champion = Champion(version.pk, version.number, version.digest, predictor)
-        self._loaded = {**self._loaded, project_id: champion}
+            self._failed[one.version_id] = _POLLS_BETWEEN_TRIES
+            return None
+        self._failed.pop(one.version_id, None)
+        return Champion(
+            version.pk, version.number, version.digest, predictor, one.question_id, one.key, one.several
+        )
 
 
 champions = Champions()

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.db.models import F, Max
 
-from labelling.models import Project, User
+from labelling.models import Project, Question, User
 from learning.models import ModelVersion
 from learning.selectors import measured_on
 from serving.core.promotion import Evidence, evidence_json, verdict
@@ -15,16 +15,19 @@ class PromotionRefused(ValueError):
 
 
 def deployments_create_missing() -> None:
-    """A Deployment for every project that has a model and none yet."""
-    missing = Project.objects.filter(model_versions__isnull=False, deployment__isnull=True).distinct()
-    Deployment.objects.bulk_create([Deployment(project=p) for p in missing], ignore_conflicts=True)
+    """A Deployment for every question that has a model and none yet."""
+    missing = Question.objects.filter(learner__model_versions__isnull=False, deployment__isnull=True)
+    Deployment.objects.bulk_create(
+        [Deployment(project_id=one.project_id, question=one) for one in missing.distinct()],
+        ignore_conflicts=True,
+    )
 
 
 def deployments_consider() -> list[Decision]:
     """Look at the newest version of every automatic deployment that has one it has not looked at."""
     waiting = (
         Deployment.objects.filter(automatic=True)
-        .annotate(newest=Max("project__model_versions__number"))
+        .annotate(newest=Max("question__learner__model_versions__number"))
         .filter(newest__gt=F("considered"))
         .values_list("pk", flat=True)
     )
@@ -34,7 +37,7 @@ def deployments_consider() -> list[Decision]:
 
 @transaction.atomic
 def deployment_consider(*, deployment_id: int) -> Decision | None:
-    """Decide on the project's newest version; None if someone else did, or it is pinned by a person.
+    """Decide on the question's newest version; None if someone else did, or it is pinned by a person.
 
     Locks the deployment row: a person's promotion and this rule never interleave.
     """
@@ -42,7 +45,7 @@ def deployment_consider(*, deployment_id: int) -> Decision | None:
     if deployment is None or not deployment.automatic:
         return None
     candidate = ModelVersion.objects.filter(
-        project_id=deployment.project_id, number__gt=deployment.considered
+        learner__question=deployment.question_id, number__gt=deployment.considered
     ).first()  # the newest: versions are ordered by falling number
     if candidate is None:
         return None
@@ -66,13 +69,14 @@ def deployment_consider(*, deployment_id: int) -> Decision | None:
 
 @transaction.atomic
 def deployment_promote(*, project: Project, version: ModelVersion, actor: User, reason: str) -> Decision:
-    """A person makes a version the champion. It stays until a person says otherwise: automatic goes off.
+    """A person makes a version its question's champion. It stays until a person says otherwise: automatic
+    goes off.
 
     Locks the deployment row. Raises PromotionRefused for another project's version.
     """
     if version.project_id != project.pk:
         raise PromotionRefused(f"Version {version.number} belongs to another project than {project.name}.")
-    deployment = _locked(project)
+    deployment = _locked(version.learner.question)
     champion = deployment.champion
     deployment.champion = version
     deployment.automatic = False
@@ -91,9 +95,14 @@ def deployment_promote(*, project: Project, version: ModelVersion, actor: User, 
 
 
 @transaction.atomic
-def deployment_automatic_set(*, project: Project, automatic: bool, actor: User) -> Deployment:
-    """Let the rule promote, or not. A change is a Decision on the version that answers now."""
-    deployment = _locked(project)
+def deployment_automatic_set(
+    *, project: Project, automatic: bool, actor: User, question: Question | None = None
+) -> Deployment:
+    """Let the rule promote, or not, the question's versions: the first question's if none is given.
+
+    A change is a Decision on the version that answers now.
+    """
+    deployment = _locked(question or project.questions.all()[0])
     if deployment.automatic == automatic:
         return deployment
     deployment.automatic = automatic
@@ -125,6 +134,6 @@ def evidence_of(version: ModelVersion) -> Evidence:
     )
 
 
-def _locked(project: Project) -> Deployment:
-    Deployment.objects.get_or_create(project=project)
-    return Deployment.objects.select_for_update(of=("self",)).get(project=project)
+def _locked(question: Question) -> Deployment:
+    Deployment.objects.get_or_create(question=question, defaults={"project_id": question.project_id})
+    return Deployment.objects.select_for_update(of=("self",)).get(question=question)

@@ -5,14 +5,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views import View
 
-from labelling.models import Membership, Project
+from labelling.models import Membership, Project, Question
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
 from learning.models import ModelVersion
 from learning.selectors import measured_on
 from serving import selectors
 from serving.services.deployments import deployment_automatic_set, deployment_promote
-from serving.views.figures import accuracy_words
+from serving.views.figures import accuracy_words, further_champions
 
 
 class PromoteForm(forms.Form):
@@ -24,6 +24,7 @@ class AutomaticForm(forms.Form):
     automatic = forms.TypedChoiceField(
         choices=[("on", "on"), ("off", "off")], coerce=lambda value: value == "on"
     )
+    question = forms.IntegerField(required=False)
 
 
 class DeploymentView(LoginRequiredMixin, View):
@@ -58,14 +59,20 @@ class AutomaticView(LoginRequiredMixin, View):
         form = AutomaticForm(request.POST)
         if not form.is_valid():
             return _page(request, project, "Automatic promotion can be 'on' or 'off'.", status=422)
+        asked = form.cleaned_data["question"]
+        question = get_object_or_404(Question, project=project, pk=asked) if asked else None
         deployment_automatic_set(
-            project=project, automatic=form.cleaned_data["automatic"], actor=request.user
+            project=project,
+            automatic=form.cleaned_data["automatic"],
+            actor=request.user,
+            question=question,
         )
         return redirect("serving:deployment", project.slug)
 
 
 def _page(request: SignedInRequest, project: Project, error: str = "", status: int = 200) -> HttpResponse:
-    deployment = selectors.deployment_of(project)
+    deployments = selectors.deployments_of(project)
+    deployment = deployments[0] if deployments else None
     role = role_of(request.user, project)
     champion = deployment.champion if deployment else None
     context = {
@@ -75,6 +82,9 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
         "error": error,
         "deployment": deployment,
         "champion": champion,
+        "champions": {one.champion_id for one in deployments},
+        "several": project.questions.count() > 1,
+        "further": further_champions(deployments[1:]),
         "decision": selectors.champion_decision(deployment) if deployment and champion else None,
         "accuracy": accuracy_words(champion) if champion else "",
         "measured_on": measured_on(champion.metrics) if champion else "",

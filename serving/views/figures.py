@@ -1,6 +1,7 @@
 """Figures in words, the same on every page."""
 
 from learning.models import ModelVersion
+from serving.models import Deployment
 from serving.services.deployments import evidence_of
 
 
@@ -9,3 +10,12 @@ def accuracy_words(version: ModelVersion) -> str:
     if found.accuracy is None or found.low is None or found.high is None:
         return "not measured yet"
     return f"{found.accuracy:.1%} ({found.low:.1%} to {found.high:.1%})"
+
+
+def further_champions(deployments: list[Deployment]) -> list[dict[str, object]]:
+    """Those of the questions after the first, as pages show them below it."""
+    return [
+        {"deployment": one, "champion": one.champion, "accuracy": accuracy_words(one.champion)}
+        for one in deployments
+        if one.champion is not None
+    ]

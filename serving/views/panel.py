@@ -9,7 +9,7 @@ from labelling.views.access import SignedInRequest
 from learning.selectors import measured_on
 from serving import selectors
 from serving.views.example import predict_url
-from serving.views.figures import accuracy_words
+from serving.views.figures import accuracy_words, further_champions
 
 
 class PanelView(LoginRequiredMixin, View):
@@ -18,13 +18,15 @@ class PanelView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
         project = project_for(request.user, slug)
         role = role_of(request.user, project)
-        deployment = selectors.deployment_of(project)
+        deployments = selectors.deployments_of(project)
+        deployment = deployments[0] if deployments else None
         champion = deployment.champion if deployment else None
         traffic = selectors.traffic_of(project)
         context = {
             "project": project,
             "deployment": deployment,
             "champion": champion,
+            "further": further_champions(deployments[1:]),
             "decision": selectors.champion_decision(deployment) if deployment and champion else None,
             "accuracy": accuracy_words(champion) if champion else "",
             "measured_on": measured_on(champion.metrics) if champion else "",

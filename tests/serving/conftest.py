@@ -53,7 +53,7 @@ def service(transactional_db: None) -> Iterator[Service]:
 
 def answers_with(project: Project, version: ModelVersion) -> bool:
     try:
-        return champions.get(project.pk).version_id == version.pk
+        return champions.get(project.pk)[0].version_id == version.pk
     except (ChampionLoading, NoChampion):
         return False
 

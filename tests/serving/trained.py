@@ -33,9 +33,9 @@ def project(labels: tuple[str, ...] = ("dark", "light")) -> Project:
     return made
 
 
-def version(project: Project, *, seed: int = 0) -> ModelVersion:
+def version(project: Project, *, seed: int = 0, question: str = "label") -> ModelVersion:
     """A version that tells dark images from light ones; another seed learns from other images."""
-    learner = Learner.objects.get(project=project)
+    learner = Learner.objects.get(project=project, question__key=question)
     images = [picture(colour, seed * 100 + n) for n in range(10) for colour in (DARK, LIGHT)]
     labels = np.tile(np.array([0, 1], np.int64), 10)
     classes = list(learner.question.labels.all())
@@ -59,7 +59,7 @@ def version(project: Project, *, seed: int = 0) -> ModelVersion:
         holdout_embeddings=embeddings[half:],
         unlabelled=np.empty(0, np.int64),
     )
-    made = bare_version(project)
+    made = bare_version(project, question=question)
     ModelVersion.objects.filter(pk=made.pk).delete()
     return ModelVersion.objects.create(
         project=project,
@@ -77,10 +77,14 @@ def version(project: Project, *, seed: int = 0) -> ModelVersion:
 
 
 def bare_version(
-    project: Project, accuracy: float | None = None, low: float | None = None, high: float | None = None
+    project: Project,
+    accuracy: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    question: str = "label",
 ) -> ModelVersion:
     """A version's row alone, for rules that look at its figures only."""
-    learner = Learner.objects.get(project=project)
+    learner = Learner.objects.get(project=project, question__key=question)
     run = TrainingRun.objects.create(
         project=project, learner=learner, seed=1, through_annotation=0, state=TrainingRun.State.DONE
     )

@@ -6,6 +6,7 @@ import { band, colour, dark, draw, faded, interval, percent } from "./plot.js";
 const plot = document.querySelector("#accuracy-curve");
 const words = document.querySelector("#accuracy-curve-words");
 const figures = document.querySelector("#accuracy-curve-figures");
+const question = document.querySelector("#accuracy-curve-question"); // where there are several
 const PERIOD = 2000;
 const ROWS = 40;
 const points = [];
@@ -112,10 +113,14 @@ function show() {
 async function refresh() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(`${plot.dataset.url}?after=${newest}`, { headers: { Accept: "application/json" } });
+    const asked = question?.value ?? "";
+    const address = `${plot.dataset.url}?after=${newest}&question=${encodeURIComponent(asked)}`;
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
     // A session that has ended leads to the sign-in page; the panels beside this one see to that.
     if (!answer.ok || answer.redirected) return;
     const { points: added, ...rest } = await answer.json();
+    // Another question was chosen, or another answer came first, while this one was under way.
+    if (asked !== (question?.value ?? "") || added.some((point) => point.number <= newest)) return;
     if (added.length === 0 && JSON.stringify(rest) === JSON.stringify(ahead)) return;
     points.push(...added);
     newest = points.length ? points[points.length - 1].number : 0;
@@ -126,6 +131,15 @@ async function refresh() {
   }
 }
 
+function start() {
+  points.length = 0;
+  newest = 0;
+  ahead = { target: null, forecast: [] };
+  plot.hidden = figures.hidden = true;
+  words.textContent = "The first point appears when a model has been measured.";
+  refresh();
+}
+
 async function follow() {
   await refresh();
   setTimeout(follow, PERIOD);
@@ -134,5 +148,6 @@ async function follow() {
 if (plot) {
   dark.addEventListener("change", show);
   document.addEventListener("visibilitychange", refresh);
+  question?.addEventListener("change", start);
   follow();
 }
