@@ -120,7 +120,8 @@ class Champions:
     def _poll(self) -> None:
         answering = Deployment.objects.exclude(champion=None)
         newest = list(answering.order_by("-updated_at").values_list("project_id", flat=True))
-        rows = answering.annotate(asked=Count("project__questions")).values_list(
+        counted = answering.annotate(asked=Count("project__questions"))
+        rows = counted.order_by("question__position", "question_id").values_list(
             "project_id", "question_id", "question__key", "champion_id", "asked"
         )
         wanted: dict[int, list[_Wanted]] = {project_id: [] for project_id in newest}
