@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from learning.core.candidates import NARROW
 from learning.core.geometry import Float32
 from learning.core.lazy import load_often_used
-from learning.core.shard_scoring import ShardScores, keep_best, rank_kept, score_shard
-from learning.core.strategies import select
+from learning.core.methods import softmax
+from learning.core.pool import Floats, Pool
+from learning.core.shard_scoring import PartScores, keep_best, score_part
+from learning.core.strategies import screen_of, select
 
 DIMENSIONS, CLASSES, BATCH = 128, 10, 100
 SHARD = 50_000  # items
-KEEP = 10_000
 LABELLED = 200
 THREADS = 2
 STRATEGY = "uherding"
@@ -58,15 +60,16 @@ def choose_from(folder: Path, seed: int) -> tuple[float, float]:
     generators = rng.spawn(len(paths))
     labelled = np.load(paths[0], mmap_mode="r")[:LABELLED].astype(np.float32)
 
-    def logits(embeddings: Float32) -> Float32:
-        return np.asarray(embeddings @ weight)
+    def proba(embeddings: Float32) -> Floats:
+        return softmax(embeddings @ weight)
 
-    def score(shard: int) -> ShardScores:
-        embeddings = np.load(paths[shard], mmap_mode="r")
-        first_row = shard * SHARD
-        return score_shard(embeddings, logits, first_row=first_row, keep=KEEP, rng=generators[shard])
+    def score(shard: int) -> PartScores:
+        embeddings = np.load(paths[shard], mmap_mode="r").astype(np.float32)
+        ids = np.arange(shard * SHARD, (shard + 1) * SHARD)
+        pool = Pool(SHARD, proba(embeddings))
+        return score_part(pool, screen, ids=ids, keep=NARROW, rng=generators[shard])
 
-    def fetch(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+    def fetch(rows: NDArray[np.int64]) -> Float32:
         found = np.empty((len(rows), DIMENSIONS), np.float32)
         for shard in np.unique(rows // SHARD):
             inside = rows // SHARD == shard
@@ -75,12 +78,14 @@ def choose_from(folder: Path, seed: int) -> tuple[float, float]:
 
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as threads:
         began = time.perf_counter()
-        shards = list(threads.map(score, range(len(paths))))
+        none = np.empty((0, DIMENSIONS), np.float32)
+        screen = screen_of(STRATEGY, Pool(0, proba(none), none, labelled_embeddings=labelled), rng)
+        parts = list(threads.map(score, range(len(paths))))
         scored = time.perf_counter()
-        kept = keep_best(shards, KEEP, rng)
-        query = rank_kept(
-            kept, fetch, lambda pool: select(STRATEGY, pool, BATCH, rng).query, logits, labelled
-        )
+        kept = keep_best(parts, NARROW, rng)
+        found = fetch(kept.ids)
+        pool = Pool(len(found), proba(found), found, labelled_embeddings=labelled, drawn=kept.drawn)
+        query = select(STRATEGY, pool, BATCH, rng).query
         ended = time.perf_counter()
     if len(query.indices) != BATCH:
         raise SystemExit(f"{len(query.indices)} items were chosen, not {BATCH}.")

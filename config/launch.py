@@ -28,7 +28,7 @@ from config.supervisor import Program, Supervisor
 
 SHARED = (
     *("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUERN_SECRET_KEY", "QUERN_EMBEDDED"),
-    *("QUERN_STORAGE", "QUERN_S3_ENDPOINT"),
+    *("QUERN_STORAGE", "QUERN_S3_ENDPOINT", "QUERN_CACHE_BYTES"),
 )
 
 

@@ -6,6 +6,8 @@ from functools import partial
 
 # Celery queue: tasks at a time. A training, which people wait for, never stands behind a large import.
 QUEUES = {"default": 2, "embedding": 2, "learning": 1}
+# What else their workers do when they are free: help a training to search a big pool.
+ALSO = {"embedding": ["search"], "learning": ["search"]}
 
 
 def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str]:
@@ -19,8 +21,9 @@ def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str
 
 
 def worker(queue: str) -> list[str]:
+    queues = ",".join([queue, *ALSO.get(queue, [])])
     return [
-        *(sys.executable, "-m", "celery", "-q", "-A", "config", "worker", "-Q", queue, "-n", f"{queue}@%h"),
+        *(sys.executable, "-m", "celery", "-q", "-A", "config", "worker", "-Q", queues, "-n", f"{queue}@%h"),
         *("--pool=threads", f"--concurrency={QUEUES[queue]}"),
         *("--without-gossip", "--without-mingle", "--loglevel=info"),
     ]

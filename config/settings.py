@@ -106,6 +106,7 @@ CELERY_TASK_ROUTES = {
     "learning.tasks.pretrain": {"queue": "embedding"},
     "learning.tasks.train": {"queue": "learning"},
     "learning.tasks.check_rules": {"queue": "learning"},
+    "learning.tasks.search": {"queue": "search"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -147,6 +148,9 @@ else:
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": STORAGE, "allow_overwrite": True},
     }
+# Where the storage is remote, the embeddings that training reads lie here too; the oldest make room.
+CACHE_DIR = DATA_DIR / "cache"
+CACHE_BYTES = env.int("QUERN_CACHE_BYTES", default=20 * 1024**3)
 STORAGES = {
     "default": _default_storage,
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -18,6 +18,7 @@ from learning.models import (
     Round,
     Rule,
     RuleCheck,
+    Search,
     TrainingRun,
 )
 
@@ -96,3 +97,10 @@ class EmbeddingShardAdmin(UnchangingAdmin):
     list_display = ["project", "backbone", "number", "progress", "claimed_at", "error"]
     # Thousands of ids.
     exclude = ["item_ids", "failed_ids"]
+
+
+@admin.register(Search)
+class SearchAdmin(UnchangingAdmin):
+    list_display = ["run", "backbone", "screen", "keep", "created_at"]
+    list_select_related = ["run"]
+    list_filter = ["backbone"]

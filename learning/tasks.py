@@ -9,9 +9,13 @@ from learning.services.learners import learners_ensure
 from learning.services.pretraining import pretraining_do
 from learning.services.rule_checks import check_do
 from learning.services.runs import runs_create_due, runs_take_over
+from learning.services.search import search_help
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
 from learning.services.work import RESEND, works_take_over, works_to_send
+
+# Invitations to search a big pool. A busy worker may put one by and come too late, which harms nobody.
+HELPERS = 8
 
 
 @shared_task
@@ -38,9 +42,14 @@ def embed(shard_id: int) -> None:
 
 @shared_task
 def train(run_id: int) -> None:
-    run_train(run_id=run_id)
+    run_train(run_id=run_id, ask_for_help=_ask_for_help)
     # Labels that came meanwhile need not wait for the next tick.
     _send_runs()
+
+
+@shared_task
+def search(search_id: int) -> None:
+    search_help(search_id=search_id)
 
 
 @shared_task
@@ -51,6 +60,11 @@ def pretrain(run_id: int) -> None:
 @shared_task
 def check_rules(check_id: int) -> None:
     check_do(check_id=check_id)
+
+
+def _ask_for_help(search_id: int) -> None:
+    for _ in range(HELPERS):
+        search.apply_async((search_id,), expires=RESEND.total_seconds())
 
 
 def _send_runs() -> None:

@@ -9,6 +9,7 @@ from labelling.selectors.labels import (
     latest_annotation_id,
     open_pool_ids,
     pool_ids,
+    pool_sample,
     standing,
 )
 from labelling.selectors.page import annotation_known, held_items, questions_of, unanswered
@@ -23,6 +24,7 @@ __all__ = [
     "latest_annotation_id",
     "open_pool_ids",
     "pool_ids",
+    "pool_sample",
     "project_for",
     "projects_of",
     "questions_of",

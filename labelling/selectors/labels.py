@@ -101,6 +101,12 @@ def pool_ids(project: Project) -> list[int]:
     return list(rows.order_by("id").values_list("id", flat=True))
 
 
+def pool_sample(project: Project, most: int) -> list[int]:
+    """Ids of the pool's items, answered or not; of more than `most`, those that come first at random."""
+    rows = Item.objects.filter(project=project, split=Item.Split.POOL)
+    return list(rows.order_by("random_rank", "id").values_list("id", flat=True)[:most])
+
+
 def open_pool_ids(project: Project) -> list[int]:
     """Ids of the items that can be ranked: of the pool, still in need of answers; ascending."""
     rows = Item.objects.filter(project=project, split=Item.Split.POOL, open=True)

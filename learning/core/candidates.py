@@ -43,6 +43,13 @@ def sample(size: int, most: int, rng: np.random.Generator) -> Rows:
     return np.sort(rng.choice(size, most, replace=False)).astype(np.int64)
 
 
+def representatives(pool: Pool, most: int, rng: np.random.Generator) -> Rows:
+    """Rows (P,) of at most `most` items drawn evenly from the pool, or from the bigger one it was kept of."""
+    if pool.drawn is None:
+        return sample(pool.size, most, rng)
+    return pool.drawn[sample(len(pool.drawn), most, rng)]
+
+
 def labelled_sample(pool: Pool, most: int, rng: np.random.Generator) -> Float32:
     """Embeddings (L, D) of what is labelled, at most `most` of it; L = 0 when nothing is."""
     known = pool.labelled_embeddings
@@ -66,7 +73,7 @@ class View:
 def view(pool: Pool, batch: int, rng: np.random.Generator, score: Floats | None = None) -> View:
     """Candidates as `narrow` finds them, at most PROBES probes and LABELLED labelled points."""
     embeddings = given(pool.embeddings)
-    rows, probe_rows = narrow(pool.size, batch, rng, score), sample(pool.size, PROBES, rng)
+    rows, probe_rows = narrow(pool.size, batch, rng, score), representatives(pool, PROBES, rng)
     known = labelled_sample(pool, LABELLED, rng)
     points, probes, labelled = sphere(DIMENSIONS, rng, embeddings[rows], embeddings[probe_rows], known)
     return View(pool.size, rows, points, probe_rows, probes, labelled)

@@ -52,10 +52,14 @@ def squared_distances(points: Float32, others: Float32) -> Float32:
 def nearest_squared(points: Float32, others: Float32) -> Float32:
     """(n, d), (m, d) -> (n,): the squared distance to the nearest other, infinite without any."""
     nearest = np.full(len(points), np.inf, dtype=np.float32)
+    if not len(others):
+        return nearest
+    offsets = squares(others)[:, None]
     for block in blocks(len(points)):
-        if len(others):
-            nearest[block] = squared_distances(points[block], others).min(axis=1)
-    return nearest
+        found = (-2 * others) @ points[block].T  # so that the least of each is that of a column
+        found += offsets
+        nearest[block] = found.min(axis=0)
+    return np.asarray(np.maximum(nearest + squares(points), 0))
 
 
 def blocks(count: int) -> Iterator[slice]:

@@ -20,6 +20,7 @@ class Pool:
     committee: Floats | None = None  # (C, N, K), the probabilities of each member
     labelled_embeddings: NDArray[np.float32] | None = None  # (L, D), of the items labelled already
     labelled_labels: NDArray[np.int64] | None = None  # (L,), their labels, 0..K-1
+    drawn: NDArray[np.int64] | None = None  # (m,), rows that stand for a bigger pool; None: this is all of it
 
 
 @dataclass(frozen=True)

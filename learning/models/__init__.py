@@ -4,6 +4,7 @@ from learning.models.learner import Learner
 from learning.models.pretraining import PretrainingRun
 from learning.models.rule import Rule, RuleCheck
 from learning.models.run import ModelVersion, Round, TrainingRun
+from learning.models.search import Search, SearchPart
 from learning.models.work import Work
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Round",
     "Rule",
     "RuleCheck",
+    "Search",
+    "SearchPart",
     "TrainingRun",
     "Work",
 ]

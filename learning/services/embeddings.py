@@ -1,4 +1,4 @@
-"""Embedding a shard of items, and reading all embeddings of a project back."""
+"""Embedding a shard of items. `pool_embeddings` reads what comes out."""
 
 import io
 import logging
@@ -9,26 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelling.core.images import ImageRefused, open_rgb
-from labelling.models import Item, Project
+from labelling.models import Item
 from labelling.services.blobs import storage_fault
 from labelling.services.items import item_bytes
 from learning.core.backbones import prepare
 from learning.models import EmbeddingShard
-from learning.services.artifacts import artifact_get, artifact_name, artifact_put, embedder_load
+from learning.services.artifacts import artifact_name, artifact_put, embedder_load
 from learning.services.backbones import backbone_artifact
-from learning.services.cache import Cache
 from learning.services.shards import shard_claim, shard_progress, shard_publish, shard_release
 
 logger = logging.getLogger(__name__)
 
 BATCH = 64
 DECODERS = 4
-
-Ids = NDArray[np.int64]
-Matrix = NDArray[np.float32]
-
-# Two projects in turn; more of them, at 7 kB an item, would fill the memory of a worker.
-_matrices: Cache[tuple[Ids, Matrix]] = Cache(size=2)
 
 
 def shard_embed(*, shard_id: int) -> bool:
@@ -92,38 +85,3 @@ def _prepared(item: Item, size: int) -> NDArray[np.uint8] | None:
         # ValueError and its kin: what Pillow says of a picture whose pixels cannot be converted.
         logger.warning("Item %s (%s) cannot be embedded: %s", item.pk, item.name, error)
         return None
-
-
-def embeddings_load(*, project: Project, backbone: str) -> tuple[Ids, Matrix]:
-    """Ids, ascending (N,), and embeddings (N, D) of all items embedded so far. Do not write into them.
-
-    Kept in the process as long as no shard is added, so a retraining does not read them again.
-    """
-    shards = list(
-        EmbeddingShard.objects.filter(project=project, backbone=backbone)
-        .exclude(path="")
-        .order_by("first_item")
-        .values_list("pk", "digest")
-    )
-    return _matrices.get(tuple(shards), lambda: _read(shards))
-
-
-def _read(shards: list[tuple[int, str]]) -> tuple[Ids, Matrix]:
-    if not shards:
-        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-    # A shard never changes once it is embedded, so these are the rows that belong to the digests.
-    item_ids = dict(
-        EmbeddingShard.objects.filter(pk__in=[pk for pk, _ in shards]).values_list("pk", "item_ids")
-    )
-    ids = np.concatenate([np.asarray(item_ids[pk], np.int64) for pk, _ in shards])
-    matrix = np.concatenate([_matrix(digest) for _, digest in shards]).astype(np.float32)
-    order = np.argsort(ids, kind="stable")
-    ids, matrix = ids[order], matrix[order]
-    ids.setflags(write=False)
-    matrix.setflags(write=False)
-    return ids, matrix
-
-
-def _matrix(digest: str) -> NDArray[np.float16]:
-    data = artifact_get(digest=digest, suffix=".npy")
-    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), np.float16)

@@ -15,7 +15,7 @@ from learning.core.weak.conditions import BUILT_IN
 from learning.core.weak.label_model import ABSTAIN
 from learning.core.weak.table import RuleRow, rule_table
 from learning.models import Learner, Rule, RuleCheck, Work
-from learning.services.embeddings import embeddings_load
+from learning.services.pool_embeddings import embeddings_open
 from learning.services.rule_contents import RuleContent
 from learning.services.snapshots import snapshot_take
 from learning.services.weak_labels import Reckoned, WeakLabels, rules_reckon
@@ -60,13 +60,13 @@ def check_do(*, check_id: int) -> bool:
 
 def _do(check: RuleCheck) -> None:
     learner = check.learner
-    ids, embeddings = embeddings_load(project=check.project, backbone=learner.backbone)
-    snapshot = snapshot_take(question=learner.question, embedded=ids)
+    embeddings = embeddings_open(project=check.project, backbone=learner.backbone)
+    snapshot = snapshot_take(question=learner.question, embedded=embeddings.ids)
     rules = list(Rule.objects.filter(question=learner.question_id, enabled=True))
     if check.draft is not None:
         draft = Rule(project_id=check.project_id, question_id=learner.question_id, **check.draft["content"])
         rules = [draft, *(rule for rule in rules if rule.pk != check.draft["instead_of"])]
-    reckoned = rules_reckon(learner=learner, snapshot=snapshot, rules=rules, ids=ids, embeddings=embeddings)
+    reckoned = rules_reckon(learner=learner, snapshot=snapshot, rules=rules, embeddings=embeddings)
     result = _result(reckoned, snapshot.classes)
     with transaction.atomic():
         work_owned(check, state=Work.State.DONE, stage="", finished_at=timezone.now(), **result)

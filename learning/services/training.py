@@ -2,7 +2,6 @@
 
 import logging
 import time
-from dataclasses import dataclass
 
 import numpy as np
 from django.db import transaction
@@ -10,20 +9,21 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from labelling.models import Project
-from labelling.selectors import open_pool_ids, pool_ids
+from labelling.selectors import pool_sample
 from labelling.services.annotations import annotations_through
-from labelling.services.queue import RankedItem, queue_swap
-from learning.core.methods import METHODS, Head, TrainingData, fit_committee, fit_questions, softmax
-from learning.core.pool import Pool
-from learning.core.strategies import STRATEGIES, Selection, select
+from labelling.services.queue import queue_swap
+from learning.core.methods import METHODS, TrainingData, fit_committee, fit_questions
+from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.draws import draws_measure
-from learning.services.embeddings import embeddings_load
 from learning.services.lanes import queue_of_lanes
 from learning.services.other_answers import other_answers
 from learning.services.outlook import Outlook, outlook_of, probes_of
+from learning.services.pool_embeddings import embeddings_open
+from learning.services.ranking import Known, Model, Ranking, pool_rank
 from learning.services.rule_checks import check_keep
 from learning.services.runs import run_done
+from learning.services.search import AskForHelp, search_end
 from learning.services.snapshots import Snapshot, rows_of, snapshot_take
 from learning.services.versions import VersionDraft, version_draft, version_publish
 from learning.services.weak_labels import labels_with_rules, snapshot_with_rules, weak_labels
@@ -32,17 +32,17 @@ from learning.services.work import WorkLost, work_claim, work_give_up, work_hear
 logger = logging.getLogger(__name__)
 
 ROUND_HEAD = 100
+UNLABELLED = 20_000  # items of a pool that a method can learn from without their labels: 140 MB of them
 
 
-@dataclass(frozen=True)
-class Ranking:
-    selection: Selection
-    entries: list[RankedItem]
-    candidates: int
+def _nobody(search_id: int) -> None:
+    """Ask nobody: this worker searches a big pool alone."""
 
 
-def run_train(*, run_id: int) -> bool:
+def run_train(*, run_id: int, ask_for_help: AskForHelp = _nobody) -> bool:
     """Train, measure, publish, rank, swap the queue. True when this call published.
+
+    `ask_for_help` is told the search of a big pool, which other workers can then share.
 
     Without labels of two classes yet, by people or by rules, there is a ranking and no model.
 
@@ -56,7 +56,7 @@ def run_train(*, run_id: int) -> bool:
         # A head is so small that the threads of the linear algebra cost more than they bring: on a busy
         # machine one fit takes 0.3 s on one thread and up to 9 s on two that wait for each other.
         with work_heartbeat(run), threadpool_limits(limits=1):
-            return _train(run)
+            return _train(run, ask_for_help)
     except WorkLost as lost:
         logger.info("%s", lost)
     except Exception as error:
@@ -68,14 +68,15 @@ def run_train(*, run_id: int) -> bool:
     return False
 
 
-def _train(run: TrainingRun) -> bool:
+def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     started = time.monotonic()
     learner, project = run.learner, run.project
     # Before the labels are read: a label that comes in between is read, and trained on once more.
     through = annotations_through(project=project)
-    ids, embeddings = embeddings_load(project=project, backbone=learner.backbone)  # (N,), (N, D)
+    embeddings = embeddings_open(project=project, backbone=learner.backbone)
+    ids = embeddings.ids  # (N,)
     snapshot = snapshot_take(question=learner.question, embedded=ids)
-    weak = weak_labels(learner=learner, snapshot=snapshot, ids=ids, embeddings=embeddings)
+    weak = weak_labels(learner=learner, snapshot=snapshot, embeddings=embeddings)
     snapshot = snapshot_with_rules(snapshot, weak)
     trainable = snapshot.trainable or (weak is not None and weak.trainable)
     if not trainable and ModelVersion.objects.filter(learner=learner).exists():
@@ -83,9 +84,11 @@ def _train(run: TrainingRun) -> bool:
         with transaction.atomic():
             run_done(run=run, through=through, snapshot=snapshot.digest)
         return False
+    known = Known(embeddings.take(snapshot.pool.rows), snapshot.pool.labels)
+    rng = np.random.default_rng(run.seed)
     if not trainable:
         work_owned(run, stage="ranking the pool for the first labels")
-        ranking = _rank_without_model(run, snapshot, ids, embeddings)
+        ranking = pool_rank(run=run, known=known, model=None, rng=rng, ask_for_help=ask_for_help)
         _publish(run, None, ranking, through, snapshot.digest, started)
         return True
 
@@ -96,14 +99,14 @@ def _train(run: TrainingRun) -> bool:
     unlabelled = _unlabelled(run, snapshot, ids)
     rows, labels, soft = labels_with_rules(snapshot, weak)
     data = TrainingData(
-        embeddings[rows],
+        embeddings.take(rows),
         labels,
         len(snapshot.classes),
-        unlabelled=embeddings[unlabelled] if len(unlabelled) else None,
+        unlabelled=embeddings.take(unlabelled) if len(unlabelled) else None,
         soft=soft,
         items=rows,
     )
-    others = other_answers(learner=learner, ids=ids, take=embeddings.__getitem__)
+    others = other_answers(learner=learner, ids=ids, take=embeddings.take)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
     head = fit_questions(learner.method, [data, *(other.data for other in others)], {}, learner.seed)[0]
     draft = version_draft(
@@ -111,7 +114,7 @@ def _train(run: TrainingRun) -> bool:
         snapshot=snapshot,
         head=head,
         holdout_items=ids[snapshot.holdout.rows],
-        holdout_embeddings=embeddings[snapshot.holdout.rows],
+        holdout_embeddings=embeddings.take(snapshot.holdout.rows),
         unlabelled=ids[unlabelled],
         rules=weak.record if weak else None,
         draws=draws_measure(learner=learner, data=data, items=ids[snapshot.pool.rows]),
@@ -119,9 +122,13 @@ def _train(run: TrainingRun) -> bool:
     )
 
     work_owned(run, stage="ranking the pool")
-    ranking = _rank(run, snapshot, head, data, draft.temperature, ids, embeddings)
+    # Members learn from people's labels only: rules alone have nothing to disagree on.
+    asks_committee = "committee" in STRATEGIES[learner.strategy].needs and snapshot.trainable
+    committee = fit_committee(METHODS[learner.method], data, {}, rng) if asks_committee else []
+    model = Model(head, committee, snapshot.classes, draft.temperature)
+    ranking = pool_rank(run=run, known=known, model=model, rng=rng, ask_for_help=ask_for_help)
     labelled = np.concatenate([snapshot.pool.rows, snapshot.holdout.rows])
-    probes = embeddings[probes_of(len(ids), labelled)]
+    probes = embeddings.take(probes_of(len(ids), labelled))
     outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes, left=ranking.candidates)
     _publish(run, (draft, outlook), ranking, through, snapshot.digest, started)
     if weak is not None:
@@ -130,84 +137,15 @@ def _train(run: TrainingRun) -> bool:
 
 
 def _unlabelled(run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows (U,) of the pool's items that the snapshot has no label of, for a method that learns from them.
+    """Rows (U,) of the pool's items that the snapshot has no label of, for a method that learns from them: of
+    a big pool a sample.
 
     The hold-out is not among them: not even its pictures are trained on.
     """
     if "unlabelled" not in METHODS[run.learner.method].needs:
         return np.empty(0, np.int64)
-    rows = rows_of(np.array(pool_ids(run.project), np.int64), ids)
+    rows = rows_of(np.array(pool_sample(run.project, UNLABELLED), np.int64), ids)
     return np.setdiff1d(rows[rows >= 0], snapshot.pool.rows)
-
-
-def _open_rows(run: TrainingRun, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows (M,) of the pool's items that can be asked and are embedded."""
-    rows = rows_of(np.array(open_pool_ids(run.project), np.int64), ids)
-    return rows[rows >= 0]
-
-
-def _rank_without_model(
-    run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64], embeddings: NDArray[np.float32]
-) -> Ranking:
-    """Before there are labels of two classes: a strategy that covers the pool can, the others cannot."""
-    rows = _open_rows(run, ids)
-    known = snapshot.pool
-    pool = Pool(
-        size=len(rows),
-        embeddings=embeddings[rows],
-        labelled_embeddings=embeddings[known.rows] if len(known.rows) else None,
-        labelled_labels=known.labels if len(known.rows) else None,
-    )
-    selection = select(run.learner.strategy, pool, run.learner.queue_length, np.random.default_rng(run.seed))
-    query = selection.query
-    items = zip(ids[rows[query.indices]].tolist(), query.scores.tolist(), strict=True)
-    return Ranking(selection, [RankedItem(item, score) for item, score in items], len(rows))
-
-
-def _rank(
-    run: TrainingRun,
-    snapshot: Snapshot,
-    head: Head,
-    data: TrainingData,
-    temperature: float,
-    ids: NDArray[np.int64],
-    embeddings: NDArray[np.float32],
-) -> Ranking:
-    """Order what is open in the pool by the learner's strategy, with the model's suggestion for each item."""
-    learner = run.learner
-    rng = np.random.default_rng(run.seed)
-    needs = STRATEGIES[learner.strategy].needs
-    rows = _open_rows(run, ids)
-    features = embeddings[rows]  # (M, D)
-    logits = head.logits(features)  # (M, K)
-    # Fitted on the hold-out, the temperature says how sure a suggestion is; no strategy may see it.
-    proba = softmax(logits)
-    calibrated = softmax(logits / temperature)
-    # Members learn from people's labels only: rules alone have nothing to disagree on.
-    committee = "committee" in needs and snapshot.trainable
-    members = fit_committee(METHODS[learner.method], data, {}, rng) if committee else []
-    pool = Pool(
-        size=len(rows),
-        proba=proba,
-        embeddings=features,
-        committee=np.stack([softmax(m.logits(features)) for m in members]) if members else None,
-        labelled_embeddings=embeddings[snapshot.pool.rows],
-        labelled_labels=snapshot.pool.labels,
-    )
-    selection = select(learner.strategy, pool, learner.queue_length, rng)
-    chosen = selection.query.indices  # (k,)
-    best = proba[chosen].argmax(axis=1) if len(chosen) else chosen
-    entries = [
-        RankedItem(item, score, snapshot.classes[label].pk, confidence)
-        for item, score, label, confidence in zip(
-            ids[rows[chosen]].tolist(),
-            selection.query.scores.tolist(),
-            best.tolist(),
-            calibrated[chosen, best].tolist(),
-            strict=True,
-        )
-    ]
-    return Ranking(selection, entries, len(rows))
 
 
 def _publish(
@@ -222,6 +160,7 @@ def _publish(
     selection, project = ranking.selection, run.project
     with transaction.atomic():
         run_done(run=run, through=through, snapshot=snapshot)
+        search_end(run=run)
         # One publisher a project at a time; annotations, which only point at the project, are not held up.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         version = version_publish(run=run, draft=made[0]) if made else None

@@ -19,13 +19,12 @@ from learning.core.weak.rules import TableRule, rule_from_json
 from learning.models import Learner, ModelVersion, Rule
 from learning.services.artifacts import artifact_get, canonical_json
 from learning.services.cache import Cache
-from learning.services.embeddings import embeddings_load
+from learning.services.pool_embeddings import PoolEmbeddings, embeddings_open
 from learning.services.snapshots import rows_of
 
 CHUNK = 5_000
 
 Ids = NDArray[np.int64]
-Matrix = NDArray[np.float32]
 Column = NDArray[np.int16]  # (n,), positions in the question's labels; -1 where the rule is silent
 
 _columns: Cache[Column] = Cache(size=200)
@@ -48,21 +47,21 @@ class _Source:
     classes: list[Label]
     items: Ids  # (n,)
     rows: Ids  # (n,)
-    embeddings: Matrix  # (N, D)
+    embeddings: PoolEmbeddings
     version: ModelVersion | None
 
 
 def pool_votes(
-    *, learner: Learner, classes: list[Label], rules: Sequence[Rule], ids: Ids, embeddings: Matrix
+    *, learner: Learner, classes: list[Label], rules: Sequence[Rule], embeddings: PoolEmbeddings
 ) -> PoolVotes:
-    """Ask every rule about the pool's items that are embedded; `ids` (N,) and `embeddings` (N, D) are those
-    of `embeddings_load`. Where nothing is embedded yet, all items are asked about, without embeddings.
+    """Ask every rule about the pool's items that are embedded. Where nothing is embedded yet, all items are
+    asked about, without embeddings.
 
     A rule that lacks something, such as a model whose scores it compares, is silent and says why.
     """
     items = np.array(pool_ids(learner.project), np.int64)
-    rows = rows_of(items, ids)
-    if len(ids):
+    rows = rows_of(items, embeddings.ids)
+    if len(embeddings.ids):
         items, rows = items[rows >= 0], rows[rows >= 0]
     version = ModelVersion.objects.filter(learner=learner).order_by("-number").first()
     source = _Source(learner, classes, items, rows, embeddings, version)
@@ -115,7 +114,7 @@ def _ask(rule: Rule, source: _Source) -> Column:
                 {**dict(zip(BUILT_IN, own, strict=True)), **metadata} for _, _, *own, metadata in found
             ],
             scores=score(ids) if score else None,
-            embeddings=source.embeddings[source.rows[part][there]] if examples else None,
+            embeddings=source.embeddings.take(source.rows[part][there]) if examples else None,
             examples=examples,
         )
         names = [row[2] for row in found]
@@ -146,7 +145,7 @@ def _table(digest: str) -> dict[str, int]:
     return table
 
 
-def _examples(rule: Rule, source: _Source) -> dict[str, Matrix]:
+def _examples(rule: Rule, source: _Source) -> dict[str, NDArray[np.float32]]:
     """The embedding (D,) of each example. Raises ValueError for one that is not embedded."""
     named = [digest for one in rule.when if one["kind"] == "near" for digest in one["examples"]]
     there = Item.objects.filter(project=source.learner.project_id, digest__in=named)
@@ -157,9 +156,7 @@ def _examples(rule: Rule, source: _Source) -> dict[str, Matrix]:
     if (places < 0).any():
         missing = named[int(np.flatnonzero(places < 0)[0])]
         raise ValueError(f"The example {missing[:12]}... is not embedded, or not there any more.")
-    return {
-        digest: source.embeddings[source.rows[place]] for digest, place in zip(named, places, strict=True)
-    }
+    return dict(zip(named, source.embeddings.take(source.rows[places]), strict=True))
 
 
 def _scorer(source: _Source) -> Callable[[Ids], NDArray[np.float64]]:
@@ -170,12 +167,12 @@ def _scorer(source: _Source) -> Callable[[Ids], NDArray[np.float64]]:
     if version is None:
         raise ValueError("There is no model yet whose scores a rule could use.")
     head = head_read(artifact_get(digest=version.card["weights"], suffix=".safetensors"))
-    ids, embeddings = embeddings_load(project=source.learner.project, backbone=version.backbone)
+    embeddings = embeddings_open(project=source.learner.project, backbone=version.backbone)
     known = {one["id"]: place for place, one in enumerate(version.card["classes"])}
 
     def score(items: Ids) -> NDArray[np.float64]:
-        rows = rows_of(items, ids)
-        proba = softmax(head.logits(embeddings[np.maximum(rows, 0)]))
+        rows = rows_of(items, embeddings.ids)
+        proba = softmax(head.logits(embeddings.take(np.maximum(rows, 0))))
         proba[rows < 0] = 0.0  # an item that this model has not seen yet
         columns = [
             proba[:, known[label.pk]] if label.pk in known else np.zeros(len(items))

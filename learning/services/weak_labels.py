@@ -14,6 +14,7 @@ from learning.core.methods import METHODS, NO_LABEL
 from learning.core.weak.label_model import ABSTAIN, LabelModel, fitting_model
 from learning.models import Learner, Rule
 from learning.services.artifacts import artifact_put, canonical_json
+from learning.services.pool_embeddings import PoolEmbeddings
 from learning.services.snapshots import Snapshot, rows_of
 from learning.services.votes import PoolVotes, pool_votes
 
@@ -45,10 +46,10 @@ class WeakLabels:
 
 
 def rules_reckon(
-    *, learner: Learner, snapshot: Snapshot, rules: Sequence[Rule], ids: Ids, embeddings: NDArray[np.float32]
+    *, learner: Learner, snapshot: Snapshot, rules: Sequence[Rule], embeddings: PoolEmbeddings
 ) -> Reckoned:
-    """Let the rules vote and the label model weigh them. `ids` (N,) and `embeddings` (N, D) as loaded."""
-    said = pool_votes(learner=learner, classes=snapshot.classes, rules=rules, ids=ids, embeddings=embeddings)
+    """Let the rules vote and the label model weigh them."""
+    said = pool_votes(learner=learner, classes=snapshot.classes, rules=rules, embeddings=embeddings)
     known = np.full(len(said.items), ABSTAIN, np.int64)
     places = rows_of(snapshot.pool.rows, said.rows)
     known[places[places >= 0]] = snapshot.pool.labels[places >= 0]
@@ -56,14 +57,12 @@ def rules_reckon(
     return Reckoned(rules, said, known, model)
 
 
-def weak_labels(
-    *, learner: Learner, snapshot: Snapshot, ids: Ids, embeddings: NDArray[np.float32]
-) -> WeakLabels | None:
+def weak_labels(*, learner: Learner, snapshot: Snapshot, embeddings: PoolEmbeddings) -> WeakLabels | None:
     """The soft labels of the learner's rules; None if its method takes none or no rule says anything."""
-    if "soft" not in METHODS[learner.method].needs or not len(ids):
+    if "soft" not in METHODS[learner.method].needs or not len(embeddings.ids):
         return None
     rules = list(Rule.objects.filter(question=learner.question_id, enabled=True))
-    reckoned = rules_reckon(learner=learner, snapshot=snapshot, rules=rules, ids=ids, embeddings=embeddings)
+    reckoned = rules_reckon(learner=learner, snapshot=snapshot, rules=rules, embeddings=embeddings)
     said, model = reckoned.said, reckoned.model
     spoken = (said.votes != ABSTAIN).any(axis=1)
     if model is None or not spoken.any():

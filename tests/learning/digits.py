@@ -10,7 +10,7 @@ from django.utils import timezone
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from labelling.models import Item, Project
+from labelling.models import Item, Project, User
 from labelling.services.annotations import annotation_record
 from learning.models import Learner, TrainingRun
 from learning.services.embeddings import shard_embed
@@ -52,9 +52,15 @@ def embed_all() -> None:
         assert shard_embed(shard_id=shard_id)
 
 
-def label_items(project: Project, truth: dict[int, str], count: int, split: str = Item.Split.POOL) -> None:
-    """Label the next `count` open items of a split."""
-    person = factories.member(project)
+def label_items(
+    project: Project,
+    truth: dict[int, str],
+    count: int,
+    split: str = Item.Split.POOL,
+    person: User | None = None,
+) -> None:
+    """Label the next `count` open items of a split, as a new member or the person given."""
+    person = person or factories.member(project)
     question = project.questions.get()
     labels = {label.name: label for label in question.labels.all()}
     for item in Item.objects.filter(project=project, split=split, open=True).order_by("id")[:count]:

@@ -16,6 +16,7 @@ AGREE = 0.25  # of the way from guessing to always right, that nearest labelled 
     summary="covers the pool while labels are few, then asks what the model is unsure of; a choice for those "
     "who do not want to choose.",
     cost="That of the strategy it chooses, and O(L^2 D) to choose it.",
+    screen=lambda known, rng: STRATEGIES[choose(known, rng)[0]].screen(known, rng),
 )
 def auto(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Coverage before uncertainty (Hacohen et al. 2022), switched by what the pool itself shows."""

@@ -14,6 +14,7 @@ from learning.core.strategies.base import strategy
     summary="asks what would change the model most, in different directions; helps with large batches.",
     cost="O(B N (K + D)): for each of B places one product with N candidates.",
     needs={"proba", "embeddings"},
+    screen="least-confidence",
 )
 def badge(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Ash et al. 2020: k-means++ seeding on the gradients of the last layer at the predicted label."""

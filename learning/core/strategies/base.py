@@ -10,6 +10,7 @@ from learning.core.duplicates import HEAD, copies
 from learning.core.pool import Pool, Query
 
 Choose = Callable[[Pool, int, np.random.Generator], Query]
+Screen = Callable[[Pool, np.random.Generator], str]
 FALLBACK = "random"
 
 
@@ -20,6 +21,7 @@ class Strategy:
     summary: str  # one sentence for the page that offers it: when it helps
     cost: str  # for the page too: how it grows with N items, K labels, D features, C models
     needs: frozenset[str]  # fields of Pool that must be there
+    screen: Screen  # names the strategy that searches each part of a pool too big for one array
     choose: Choose
 
 
@@ -35,10 +37,19 @@ STRATEGIES: dict[str, Strategy] = {}
 
 
 def strategy(
-    name: str, *, title: str, summary: str, cost: str, needs: set[str] | None = None
+    name: str,
+    *,
+    title: str,
+    summary: str,
+    cost: str,
+    needs: set[str] | None = None,
+    screen: str | Screen | None = None,
 ) -> Callable[[Choose], Choose]:
     """Register a function as a strategy. It may rely on what `needs` names being there, finite and in shape,
     on 1 <= k <= pool.size, and must draw from the generator it is given only.
+
+    Of a pool too big for one array, the strategy sees what `screen` finds best in each part: a strategy that
+    scores every item by itself, or "random". Without it, the strategy is such a one and screens for itself.
     """
 
     def register(choose: Choose) -> Choose:
@@ -52,7 +63,8 @@ def strategy(
                 return Query(np.empty(0, np.int64), np.empty(0, np.float64))
             return choose(pool, k, rng)
 
-        registry.add(STRATEGIES, Strategy(name, title, summary, cost, wanted, checked), "strategy")
+        screens = screen if callable(screen) else lambda known, rng: screen or name
+        registry.add(STRATEGIES, Strategy(name, title, summary, cost, wanted, screens, checked), "strategy")
         return choose
 
     return register
@@ -81,6 +93,17 @@ def _check_shape(pool: Pool, field: str) -> None:
         raise ValueError(
             f"The pool's embeddings have {value.shape[1]} features but the labelled ones {known.shape[1:]}."
         )
+
+
+def screen_of(name: str, known: Pool, rng: np.random.Generator) -> Strategy:
+    """The strategy to search each part of a big pool with, before `name` ranks what was found.
+
+    `known` is a pool of no items, but with the fields that the parts will have and with what is labelled.
+    """
+    wanted = registry.find(STRATEGIES, name, "strategy")
+    if any(getattr(known, field) is None for field in wanted.needs):
+        wanted = STRATEGIES[FALLBACK]
+    return STRATEGIES[wanted.screen(known, rng)]
 
 
 def select(name: str, pool: Pool, k: int, rng: np.random.Generator) -> Selection:

@@ -17,6 +17,7 @@ CANDIDATES = 500
     summary="asks the batch that together says most about where models disagree; helps with small batches.",
     cost="O(C N K), then O(S C M K) for each of 32 places: M = 500 candidates, S up to 1,024 joint answers.",
     needs={"committee"},
+    screen="bald",
 )
 def batchbald(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Kirsch et al. 2019, algorithm 1, among the CANDIDATES of most BALD; the rest follows by BALD."""

@@ -17,6 +17,7 @@ CANDIDATES = 10  # for each place, as in the paper's experiments
     summary="asks by margin, but from one group of similar images after the other; helps with large batches.",
     cost="O(N K), then O(M^2 D) for the tree of M = 10 B candidates.",
     needs={"proba", "embeddings"},
+    screen="margin",
 )
 def cluster_margin(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Citovsky et al. 2021, algorithm 1: the 10 B smallest margins, clustered by average linkage, then one of

@@ -13,6 +13,7 @@ from learning.core.strategies.base import strategy
     "model is worth asking.",
     cost="O(N P D): a kernel of N candidates with P = 2,000 probes, then lazily greedy.",
     needs={"embeddings"},
+    screen="random",
 )
 def maxherding(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Bae et al. 2024: argmax_x sum_n max(k(x_n, x) - max_l k(x_n, l), 0) over probes n and labelled l."""

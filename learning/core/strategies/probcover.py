@@ -19,6 +19,7 @@ CLASSES = 10  # where nothing says how many there are
     "separate the labels well.",
     cost="O(N P D): distances of N candidates to P = 2,000 probes, then lazily greedy.",
     needs={"embeddings"},
+    screen="random",
 )
 def probcover(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Yehuda et al. 2022, algorithm 1: max coverage by balls of the radius that `pure_radius` finds."""

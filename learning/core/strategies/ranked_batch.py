@@ -31,6 +31,7 @@ class Labelled:
     summary="asks what is uncertain and unlike what was asked; helps when the pool is full of near-copies.",
     cost="O(N K), then distances of 1,000 candidates to 1,000 labelled items for each of 32 places.",
     needs={"proba", "embeddings"},
+    screen="least-confidence",
 )
 def ranked_batch(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Cardoso et al. 2017. A step of modAL costs candidates x labelled distances, so the BATCH first places

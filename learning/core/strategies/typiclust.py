@@ -3,7 +3,7 @@ from numpy.typing import NDArray
 
 from learning.core.candidates import BATCH, DIMENSIONS, LABELLED, labelled_sample, narrow
 from learning.core.clusters import k_means
-from learning.core.geometry import Float32, blocks, sphere, squared_distances
+from learning.core.geometry import Float32, blocks, sphere, squares
 from learning.core.pool import Pool, Query, given, top_k
 from learning.core.strategies.base import strategy
 
@@ -18,6 +18,7 @@ NEIGHBOURS = 20
     "very first labels.",
     cost="O(N D (L + B)): k-means of N candidates into up to 500 groups.",
     needs={"embeddings"},
+    screen="random",
 )
 def typiclust(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Hacohen et al. 2022, algorithm 1: k-means to min(L + B, 500) clusters, then in turn the most typical
@@ -44,8 +45,8 @@ def by_typicality(
     count = int(max(clusters.max(initial=0), labelled.max(initial=0))) + 1
     sizes = np.bincount(clusters, minlength=count) + np.bincount(labelled, minlength=count)
     labels = np.bincount(labelled, minlength=count)[clusters]  # (n,), of the cluster when the point is asked
-    for cluster in np.unique(clusters):
-        inside = np.flatnonzero(clusters == cluster)
+    by_cluster = np.argsort(clusters, kind="stable")
+    for inside in np.split(by_cluster, np.flatnonzero(np.diff(clusters[by_cluster])) + 1):
         order = np.argsort(-typicality(points[inside]), kind="stable")
         labels[inside[order]] += np.arange(len(inside))
     return np.lexsort((clusters, -sizes[clusters], labels)).astype(np.int64)
@@ -57,8 +58,12 @@ def typicality(points: Float32) -> Float32:
     if count < 1:
         return np.ones(len(points), dtype=np.float32)
     mean = np.empty(len(points), dtype=np.float32)
+    lengths = squares(points)
     for block in blocks(len(points)):
-        squared = squared_distances(points[block], points)
+        squared = points[block] @ points.T
+        squared *= -2
+        squared += lengths
+        squared += lengths[block, None]
         squared.partition(count, axis=1)  # the nearest is the point itself
-        mean[block] = np.sqrt(squared[:, : count + 1]).sum(axis=1) / count
+        mean[block] = np.sqrt(np.maximum(squared[:, : count + 1], 0)).sum(axis=1) / count
     return np.asarray(1 / np.maximum(mean, 1e-12), dtype=np.float32)

@@ -13,6 +13,7 @@ from learning.core.strategies.margin import unsure
     summary="asks what stands for most of the images the model is unsure of; helps from few labels to many.",
     cost="O(N P D): a kernel of N candidates with P = 2,000 probes, then lazily greedy.",
     needs={"proba", "embeddings"},
+    screen="margin",
 )
 def uherding(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Bae et al. 2025: argmax_x sum_n U(x_n) max(k(x_n, x) - max_l k(x_n, l), 0), U = 1 - margin.

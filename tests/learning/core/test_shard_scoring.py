@@ -1,63 +1,82 @@
-"""A pool scored in shards gives what the whole pool gives."""
+"""A pool scored in parts gives what the whole pool gives."""
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import softmax
 
-from learning.core.geometry import Float32
+from learning.core import shard_scoring
 from learning.core.pool import Pool
-from learning.core.shard_scoring import keep_best, rank_kept, score_shard, unsure
-from learning.core.strategies import select
+from learning.core.shard_scoring import Kept, keep_best, score_part
+from learning.core.strategies import STRATEGIES, screen_of, select
 
-EMBEDDINGS = np.random.default_rng(0).standard_normal((1000, 8)).astype(np.float16)
-WEIGHT = np.random.default_rng(1).standard_normal((8, 4)).astype(np.float32)
-
-
-def logits(embeddings: Float32) -> Float32:
-    return np.asarray(embeddings @ WEIGHT)
-
-
-def kept(shard: int, keep: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    rng = np.random.default_rng(2)
-    starts = range(0, 1000, shard)
-    parts = [
-        score_shard(EMBEDDINGS[at : at + shard], logits, first_row=at, keep=keep, rng=part)
-        for at, part in zip(starts, rng.spawn(len(starts)), strict=True)
-    ]
-    return keep_best(parts, keep, rng)
+SIZE, CLASSES = 1000, 4
+EMBEDDINGS = np.random.default_rng(0).standard_normal((SIZE, 8)).astype(np.float32)
+COMMITTEE = softmax(EMBEDDINGS @ np.random.default_rng(1).standard_normal((3, 8, CLASSES)), axis=2)
+LABELLED = np.random.default_rng(2).standard_normal((40, 8)).astype(np.float32)
+LABELS = np.arange(40) % CLASSES
 
 
-def test_the_score_is_one_less_the_margin() -> None:
-    given = logits(EMBEDDINGS.astype(np.float32))
-    before = given.copy()
-    best = np.sort(softmax(given.astype(np.float64), axis=1), axis=1)
-    np.testing.assert_allclose(unsure(given), 1 - (best[:, -1] - best[:, -2]), atol=1e-5)
-    np.testing.assert_array_equal(given, before)
-    assert unsure(given[:, :1]).tolist() == [0] * 1000
+def pool(rows: NDArray[np.int64], drawn: NDArray[np.int64] | None = None) -> Pool:
+    return Pool(len(rows), COMMITTEE[0, rows], EMBEDDINGS[rows], COMMITTEE[:, rows], LABELLED, LABELS, drawn)
 
 
-@pytest.mark.parametrize("shard", [64, 300, 1000])
-def test_the_best_of_all_shards_are_kept_and_some_others(shard: int) -> None:
-    rows = kept(shard, 100)
-    best = np.argsort(-unsure(logits(EMBEDDINGS.astype(np.float32))), kind="stable")[:100]
-    assert set(best.tolist()) <= set(rows.tolist())
-    assert 100 < len(rows) <= 110
-    assert (np.diff(rows) > 0).all()
-
-
-def test_the_answer_names_rows_of_the_whole_pool() -> None:
-    rows = kept(300, 100)
+def kept(strategy: str, part: int, keep: int) -> Kept:
     rng = np.random.default_rng(3)
-    query = rank_kept(
-        rows, lambda wanted: EMBEDDINGS[wanted], lambda pool: select("margin", pool, 20, rng).query, logits
-    )
-    proba = softmax(logits(EMBEDDINGS.astype(np.float32)).astype(np.float64), axis=1)
-    whole = select("margin", Pool(1000, proba, EMBEDDINGS.astype(np.float32)), 20, rng).query
-    assert query.indices.tolist() == whole.indices.tolist()
+    screen = screen_of(strategy, pool(np.arange(0)), rng)
+    found = []
+    for start in range(0, SIZE, part):
+        rows = np.arange(start, min(start + part, SIZE))
+        found.append(score_part(pool(rows), screen, ids=rows, keep=keep, rng=rng))
+    return keep_best(found, keep, rng)
 
 
-def test_a_broken_shard_is_named() -> None:
-    broken = EMBEDDINGS[:10].copy()
+@pytest.mark.parametrize("part", [64, 300, 1000])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_part_is_searched_by_what_ranks_the_whole_alike(
+    strategy: str, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_scoring, "PROBES", 20)
+    rng = np.random.default_rng(4)
+    screen = screen_of(strategy, pool(np.arange(0)), rng)
+    found = kept(strategy, part, 100)
+    assert (np.diff(found.ids) > 0).all()
+    assert len(found.drawn) == 20
+    assert 100 <= len(found.ids) <= 120
+    if screen.name != "random":
+        best = screen.choose(pool(np.arange(SIZE)), 100, rng).indices
+        assert set(best.tolist()) <= set(found.ids.tolist())
+
+
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "least-confidence", "bald"])
+def test_what_scores_every_item_by_itself_ranks_what_was_kept_as_it_ranks_all(strategy: str) -> None:
+    rows = kept(strategy, 300, 100).ids
+    few = select(strategy, pool(rows), 20, np.random.default_rng(5)).query
+    whole = select(strategy, pool(np.arange(SIZE)), 20, np.random.default_rng(5)).query
+    assert rows[few.indices].tolist() == whole.indices.tolist()
+
+
+def test_the_drawn_stand_for_the_whole_pool_not_for_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_scoring, "PROBES", 200)
+    found = kept("margin", 250, 50)
+    # Of a pool drawn from evenly, about a quarter comes of each quarter.
+    quarters = np.bincount(found.ids[found.drawn] // 250, minlength=4)
+    assert quarters.min() > 25
+    assert quarters.sum() == 200
+
+
+def test_keeping_more_than_there_is_keeps_all() -> None:
+    assert kept("uherding", 300, 5000).ids.tolist() == list(range(SIZE))
+
+
+def test_a_broken_part_is_refused() -> None:
+    broken = COMMITTEE[0, :10].copy()
     broken[3] = np.nan
-    with pytest.raises(ValueError, match="1 of the 10 items from row 700 on"):
-        score_shard(broken, logits, first_row=700, keep=5, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="proba hold values that are not a finite number"):
+        score_part(
+            Pool(10, broken),
+            STRATEGIES["margin"],
+            ids=np.arange(10),
+            keep=5,
+            rng=np.random.default_rng(0),
+        )

@@ -24,8 +24,9 @@ from learning.models import EmbeddingShard, ModelVersion, TrainingRun
 from learning.selectors import methods_offered
 from learning.services import training
 from learning.services.artifacts import predictor_load
-from learning.services.embeddings import embeddings_load, shard_embed
+from learning.services.embeddings import shard_embed
 from learning.services.learners import learner_update, learners_ensure
+from learning.services.pool_embeddings import embeddings_open
 from learning.services.runs import runs_create_due
 from learning.services.shards import shards_plan, shards_to_send
 from learning.services.training import run_train
@@ -51,8 +52,8 @@ def champion_answers(project: Project) -> ModelVersion:
     deployments_consider()
     version = Deployment.objects.get(project=project).champion
     assert version is not None
-    _, embeddings = embeddings_load(project=project, backbone=version.backbone)
-    proba = predictor_load(version=version).predict_features(embeddings[:2])
+    embeddings = embeddings_open(project=project, backbone=version.backbone).take(np.arange(2))
+    proba = predictor_load(version=version).predict_features(embeddings)
     assert np.isfinite(proba).all()
     return version
 

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from labelling.models import Item, Project, Queue, QueueEntry
@@ -7,8 +8,8 @@ from learning.core.methods import METHODS
 from learning.models import ModelVersion, Round, TrainingRun
 from learning.selectors import methods_offered
 from learning.services.artifacts import artifact_get, predictor_load
-from learning.services.embeddings import embeddings_load
 from learning.services.learners import learner_update
+from learning.services.pool_embeddings import embeddings_open
 from learning.services.runs import runs_create_due
 from learning.services.training import run_train
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
@@ -77,8 +78,8 @@ def test_the_card_and_all_it_names_are_found_by_their_digests() -> None:
     snapshot = json.loads(artifact_get(digest=version.card["snapshot"], suffix=".json"))
     assert len(snapshot["labels"]) == 30
     assert artifact_get(digest=version.card["weights"], suffix=".safetensors")
-    _, embeddings = embeddings_load(project=project, backbone=version.backbone)
-    proba = predictor_load(version=version).predict_features(embeddings[:3])
+    embeddings = embeddings_open(project=project, backbone=version.backbone).take(np.arange(3))
+    proba = predictor_load(version=version).predict_features(embeddings)
     assert proba.shape == (3, 10)
     assert proba.sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
     assert predictor_load(version=version) is predictor_load(version=version)
@@ -150,7 +151,7 @@ def test_a_project_deleted_in_the_middle_ends_its_run_quietly(monkeypatch: pytes
         return 0
 
     # The moment between claiming and reading cannot be hit from outside.
-    monkeypatch.setattr("learning.services.training.embeddings_load", lambda **_: deleted() or 1 / 0)
+    monkeypatch.setattr("learning.services.training.embeddings_open", lambda **_: deleted() or 1 / 0)
 
     assert not run_train(run_id=run.pk)
     assert not TrainingRun.objects.filter(pk=run.pk).exists()
