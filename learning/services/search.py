@@ -54,8 +54,8 @@ def pool_search(
 
 def search_help(*, search_id: int) -> None:
     """Search parts that nobody has begun, as long as there are any."""
-    # As in training: more threads would wait for each other.
-    with threadpool_limits(limits=1):
+    # As in training, more threads would wait for each other; what else the process does keeps its own.
+    with threadpool_limits(limits=1, user_api="blas"):
         while (part := _claimed(search_id)) is not None:
             _search(part)
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ import pytest
 from tests.e2e.database import ask, count, eventually
 from tests.e2e.stack import Stack
 
-ITEMS, WIDTH = 50_000, 1024
+ITEMS, WIDTH = 25_000, 64
 MAKE = f"""
 from django.db import transaction
 from learning.models import Learner
@@ -24,6 +23,11 @@ with transaction.atomic():
     project, truth = big_project("NAME", {ITEMS}, {WIDTH})
     label_items(project, truth, 60, person=user("NAME"))
     Learner.objects.filter(project=project).update(seed=7)
+"""
+
+WAITING = """
+    select count(*) > 0 from pg_stat_activity
+    where wait_event_type = 'Lock' and query ilike 'insert into "learning_searchpart"%'
 """
 
 
@@ -59,43 +63,35 @@ def attempts(stack: Stack, name: str) -> object:
     return ask(stack, f"{runs} where p.slug = '{name}'")
 
 
-def kill_in_the_middle(stack: Stack, worker: str, begun: int) -> None:
-    """Kill the worker while at least `begun` parts are begun and not found."""
-    at_work = "select count(*) from learning_searchpart where claimed_at is not null and found is null"
-    deadline = time.monotonic() + 120
-    with psycopg.connect(stack.database_url, autocommit=True) as database:
-
-        def parts() -> int:
-            [found] = database.execute(at_work).fetchone() or [0]
-            return int(found)
-
-        while time.monotonic() < deadline:
-            if parts() < begun:
-                continue
-            pid = stack.pids[worker]
-            os.kill(pid, signal.SIGSTOP)
-            # The worker of the run has begun one at most, so the one that stands still has begun the other.
-            if parts() >= begun:
-                os.kill(pid, signal.SIGKILL)
-                return
-            os.kill(pid, signal.SIGCONT)
-    raise AssertionError("no moment was found in which both workers searched")
+def kill_in_the_middle(stack: Stack, name: str, worker: str) -> None:
+    """Make a project, and kill the worker when both have begun a part of its search and found nothing."""
+    with psycopg.connect(stack.database_url) as parts, psycopg.connect(stack.database_url) as items:
+        parts.execute("lock table learning_searchpart in share mode")
+        make(stack, name)
+        # The run's worker is about to write the parts ...
+        eventually(stack, WAITING)
+        # ... which will need the items.
+        items.execute("lock table labelling_item in access exclusive mode")
+        parts.rollback()
+        eventually(stack, "select count(*) > 1 from learning_searchpart where claimed_at is not null")
+        os.kill(stack.pids[worker], signal.SIGKILL)
+        assert count(stack, "learning_searchpart where found is not null") == 0
+        items.rollback()
 
 
+@pytest.mark.timeout(600)
 def test_killing_either_worker_in_the_middle_leaves_the_choice_as_it_is(stack: Stack) -> None:
     make(stack, "calm")
     undisturbed = chosen(stack, "calm")
     assert len(set(undisturbed)) == 100
     assert attempts(stack, "calm") == 1
 
-    make(stack, "helper-killed")
-    kill_in_the_middle(stack, "worker-embedding", begun=2)
+    kill_in_the_middle(stack, "helper-killed", "worker-embedding")
     assert chosen(stack, "helper-killed") == undisturbed
     # The round did not even have to be begun again.
     assert attempts(stack, "helper-killed") == 1
 
-    make(stack, "owner-killed")
-    kill_in_the_middle(stack, "worker-learning", begun=1)
+    kill_in_the_middle(stack, "owner-killed", "worker-learning")
     assert chosen(stack, "owner-killed") == undisturbed
     assert attempts(stack, "owner-killed") == 2
     assert count(stack, "learning_search") == 0
