@@ -35,7 +35,7 @@ def verdict(champion: Evidence | None, candidate: Evidence) -> Verdict:
     learned from more labels, so a tie within the interval goes to it.
     """
     if champion is None:
-        return Verdict("promote", "first-model", f"Version {candidate.version} is the project's first model.")
+        return Verdict("promote", "first-model", f"Version {candidate.version} is the first model.")
     if candidate.accuracy is None:
         if champion.accuracy is None:
             return Verdict(
