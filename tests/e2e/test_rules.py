@@ -1,4 +1,4 @@
-"""Before anybody has labelled an image: a manager writes two rules in the browser, and a model comes of them."""
+"""Before anybody has labelled an image: a manager writes two rules, and a model comes of them."""
 
 import json
 from collections import Counter
