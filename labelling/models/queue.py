@@ -20,6 +20,9 @@ class Queue(models.Model):
     through_annotation = models.BigIntegerField(
         default=0, help_text="The ranking knows the labels up to this annotation's id."
     )
+    blind_share = models.FloatField(
+        default=0.0, help_text="Blind questions are at least this share while this ranking is in force."
+    )
     swapped_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -111,7 +111,8 @@ returning id
     FREE=_FREE,
 )
 
-# Lease numbers come first: with the project's seed, a number decides where its item comes from. And whatever
+# Lease numbers come first: with the project's seed and the share of blind questions, a number decides where
+# its item comes from. And whatever
 # the statistics say (after an import there are none), TAKE is to walk along the index in order and stop when
 # there is enough, instead of judging every item first.
 NUMBERS = """
@@ -120,5 +121,7 @@ with walk as materialized (
         set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
         set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
 )
-select nextval(pg_get_serial_sequence('labelling_lease', 'id')) from generate_series(1, %(count)s), walk
+select nextval(pg_get_serial_sequence('labelling_lease', 'id')),
+    (select blind_share from labelling_queue where project_id = %(project)s)
+from generate_series(1, %(count)s), walk
 """

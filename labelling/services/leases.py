@@ -82,8 +82,12 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
     }
     with connection.cursor() as cursor:
         cursor.execute(NUMBERS, params)
-        numbers: list[int] = [row[0] for row in cursor.fetchall()]
-        blind = {n for n in numbers if from_holdout(project.seed, n, project.holdout_queue_share)}
+        rows = cursor.fetchall()
+        numbers: list[int] = [row[0] for row in rows]
+        share = project.holdout_queue_share
+        if share > 0:
+            share = max([share, *(row[1] or 0.0 for row in rows)])
+        blind = {n for n in numbers if from_holdout(project.seed, n, share)}
         cursor.execute(TAKE, {**params, "blind": len(blind)})
         taken = [_Taken(*row) for row in cursor.fetchall()]
         if not taken:

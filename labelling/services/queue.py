@@ -35,11 +35,13 @@ def queue_swap(
     reason: str,
     model_digest: str,
     through_annotation: int,
+    blind_share: float = 0.0,
 ) -> int:
     """Write `entries`, best first, as a new generation and point the queue at it; return its number.
 
     The old ranking is served until the new one is complete. Items answered or leased in the meantime are
-    passed over when it is served.
+    passed over when it is served. With this ranking, blind questions are at least `blind_share` of all, in a
+    project that asks any.
     """
     with transaction.atomic():
         # Holds up other swaps only: serving reads the pointer without a lock.
@@ -66,6 +68,7 @@ def queue_swap(
             reason=reason,
             model_digest=model_digest,
             through_annotation=through_annotation,
+            blind_share=blind_share,
             swapped_at=Now(),
         )
         # Not in the caller's transaction: until its end, the locks on what is deleted hold up annotations.

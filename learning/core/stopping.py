@@ -29,6 +29,7 @@ class StopSignal:
     sentence: str
     low: float | None
     high: float | None
+    only_proof: bool = False  # the model is good enough as it is: only blind labels can end it
 
 
 def agreement(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
@@ -51,7 +52,6 @@ def stop_signal(
     gain: Gain | None,
     holdout: int | None,
     left: int | None = None,
-    worth: float = WORTH,
 ) -> StopSignal:
     """Stop when three things hold: the lower bound of the accuracy, `correct` of `n` hold-out answers,
     reaches the target; the model agrees with the one KAPPA_DISTANCE labels ago (kappa >= .99, Bloodgood and
@@ -87,17 +87,20 @@ def stop_signal(
     expected = f"{gain.more} more labels are expected to add {100 * gain.mean:.1f}"
     open_ends = []
     if low < target - ROUNDING:
-        open_ends.append(f"{100 * target:g}% is not proven{_proof(correct, n, target, holdout)}")
+        how = "reached" if correct / n < target - ROUNDING else "proven"
+        open_ends.append(f"{100 * target:g}% is not {how}{_proof(correct, n, target, holdout)}")
     if kappa < KAPPA:
         open_ends.append("the model's answers still change")
-    if gain.mean >= worth:
+    if gain.mean >= WORTH:
         open_ends.append("more labels are worth it")
     if not open_ends:
         return StopSignal(StopState.STOP, f"{measured}; {expected}; you can stop", low, high)
     if left == 0:
         sentence = f"{measured}; nothing is left to learn from: import more images"
         return StopSignal(StopState.NOTHING_LEFT, sentence, low, high)
-    return StopSignal(StopState.GO_ON, f"{measured}; {expected}; go on: {' and '.join(open_ends)}", low, high)
+    only_proof = len(open_ends) == 1 and low < target - ROUNDING and correct / n > target
+    sentence = f"{measured}; {expected}; go on: {' and '.join(open_ends)}"
+    return StopSignal(StopState.GO_ON, sentence, low, high, only_proof)
 
 
 def _proof(correct: float, n: float, target: float, holdout: int | None) -> str:

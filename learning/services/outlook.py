@@ -27,6 +27,7 @@ class Outlook(TypedDict):
     state: str
     sentence: str
     more: int
+    only_proof: bool
     gain: float | None  # expected, of the accuracy, with the ends of its 95% interval
     gain_low: float | None
     gain_high: float | None
@@ -61,6 +62,7 @@ def outlook_of(
         state=signal.state.value,
         sentence=signal.sentence,
         more=MORE,
+        only_proof=signal.only_proof,
         gain=gain.mean if gain else None,
         gain_low=gain.low if gain else None,
         gain_high=gain.high if gain else None,

@@ -13,6 +13,7 @@ from labelling.selectors import pool_sample
 from labelling.services.annotations import annotations_through
 from labelling.services.queue import queue_swap
 from learning.core.methods import METHODS, TrainingData, fit_committee, fit_questions
+from learning.core.stopping import StopState
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.draws import draws_measure
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 ROUND_HEAD = 100
 UNLABELLED = 20_000  # items of a pool that a method can learn from without their labels: 140 MB of them
+# When nothing but the proof of the accuracy is missing, this share of the questions is blind.
+PROOF_SHARE = 0.9
+ONLY_PROOF = "Nine questions in ten are blind now: only the proof of the accuracy is missing."
 
 
 def _nobody(search_id: int) -> None:
@@ -166,6 +170,8 @@ def _publish(
         version = version_publish(run=run, draft=made[0]) if made else None
         if made:
             Learner.objects.filter(pk=run.learner_id).update(outlook=made[1])
+        proof = _only_proof(project)
+        reason = (f"{ONLY_PROOF} " if proof else "") + selection.reason
         last = Round.objects.filter(project=project).order_by("-number").values_list("number", flat=True)
         number = (last.first() or 0) + 1
         queue_swap(
@@ -173,9 +179,10 @@ def _publish(
             entries=queue_of_lanes(learner=run.learner, ranked=ranking.entries),
             round_number=number,
             strategy=selection.strategy,
-            reason=selection.reason[:300],
+            reason=reason[:300],
             model_digest=version.digest if version else "",
             through_annotation=through,
+            blind_share=PROOF_SHARE if proof else 0.0,
         )
         Round.objects.create(
             project=project,
@@ -184,10 +191,17 @@ def _publish(
             model_version=version,
             strategy=selection.strategy,
             requested=selection.requested,
-            reason=selection.reason[:300],
+            reason=reason[:300],
             seed=run.seed,
             candidates=ranking.candidates,
             ranked=len(ranking.entries),
             head=[{"item": entry.item_id, "score": entry.score} for entry in ranking.entries[:ROUND_HEAD]],
             seconds=time.monotonic() - started,
         )
+
+
+def _only_proof(project: Project) -> bool:
+    """Whether blind labels are all that the project's learners still wait for."""
+    outlooks = Learner.objects.filter(project=project, enabled=True).values_list("outlook", flat=True)
+    waiting = [one for one in outlooks if one.get("state") != StopState.STOP]
+    return bool(waiting) and all(one.get("only_proof") for one in waiting)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from labelling.core.mixing import from_holdout
-from labelling.models import Item, Lease, Project, QueueEntry
+from labelling.models import Item, Lease, Project, Queue, QueueEntry
 from labelling.services.leases import lease_items
 from labelling.services.queue import RankedItem, queue_swap
 from tests import factories
@@ -66,6 +66,21 @@ def test_without_a_hold_out_the_blind_ones_are_drawn_from_the_whole_pool() -> No
     assert 4 <= len(drawn) <= 20
     # When the ranking is dry, all that is left is drawn; when it is not, nothing is asked twice.
     assert len(lease_items(project=project, annotator=factories.member(project), count=40)) == 20
+
+
+def test_a_ranking_may_ask_for_more_blind_questions_but_not_where_none_are_asked() -> None:
+    for share, most in ((0.1, 40), (0.0, 0)):
+        project = factories.project(holdout_queue_share=share, seed=7)
+        for _ in range(40):
+            factories.item(project)
+            factories.item(project, split=Item.Split.HOLDOUT)
+        Queue.objects.filter(project=project).update(blind_share=0.9)
+        leases = lease_items(project=project, annotator=factories.member(project), count=40)
+        blind = [one for one in leases if one.source == "holdout"]
+        assert {one.pk for one in blind} == {
+            one.pk for one in leases if from_holdout(7, one.pk, 0.9 if share else 0.0)
+        }
+        assert most // 2 <= len(blind) <= most
 
 
 def test_a_dry_source_is_made_up_for_by_the_other() -> None:

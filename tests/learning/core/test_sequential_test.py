@@ -30,11 +30,11 @@ def test_the_chance_of_a_false_proof_is_what_brute_force_finds(p: float, horizon
 def test_looking_after_every_label_the_truth_is_inside_all_the_time_in_95_of_100() -> None:
     p, horizon = 0.95, 300
     right = np.cumsum(np.random.default_rng(0).random((2000, horizon)) < p, axis=1)
-    low = (right >= critical_counts(p, horizon, 0.025)[1:]).any(axis=1).mean()
+    low = (right >= critical_counts(p, horizon, 0.04)[1:]).any(axis=1).mean()
     wrong = np.arange(1, horizon + 1) - right
-    high = (wrong >= critical_counts(1 - p, horizon, 0.025)[1:]).any(axis=1).mean()
-    assert low <= 0.035
-    assert high <= 0.035
+    high = (wrong >= critical_counts(1 - p, horizon, 0.01)[1:]).any(axis=1).mean()
+    assert low <= 0.05
+    assert high <= 0.015
 
 
 def test_it_is_little_wider_than_one_look_and_much_narrower_than_without_an_end() -> None:
@@ -43,7 +43,8 @@ def test_it_is_little_wider_than_one_look_and_much_narrower_than_without_an_end(
         plain, endless = wilson(correct, n), anytime_interval(correct, n)
         assert endless[0] < low < plain[0] < plain[1] < high <= 1
         assert high - low < 1.45 * (plain[1] - plain[0])
-        assert high - low < 0.85 * (endless[1] - endless[0])
+        assert high - low < 0.9 * (endless[1] - endless[0])
+        assert low - endless[0] > plain[0] - low
 
 
 def test_the_interval_and_the_test_of_a_target_agree() -> None:
@@ -53,19 +54,18 @@ def test_the_interval_and_the_test_of_a_target_agree() -> None:
         for target in (0.8, 0.9, 0.95, 0.975):
             assert proven(correct, 200, target, 300) == (low >= target)
             assert proven(correct, 200, target, 9999) == (anytime_interval(correct, 200)[0] >= target)
-        assert sequential_interval(200 - correct, 200, 300) == pytest.approx((1 - high, 1 - low))
 
 
 def test_how_many_more_labels_would_prove_it() -> None:
     more = labels_to_prove(98, 100, 0.95, 600)
     assert more is not None
-    counts = critical_counts(0.95, 600, 0.025)
+    counts = critical_counts(0.95, 600, 0.04)
     assert 0.98 * (100 + more) >= counts[100 + more]
     assert 0.98 * (99 + more) < counts[99 + more]
     assert labels_to_prove(480, 500, 0.95, 600) is None
     assert labels_to_prove(95, 100, 0.5, 600) == 0
     # No plan can do with less than one look at as many labels needs.
-    assert binom.sf(0.98 * (100 + more) - 1, 100 + more, 0.95) < 0.025
+    assert binom.sf(0.98 * (100 + more) - 1, 100 + more, 0.95) < 0.04
 
 
 def test_edges() -> None:

@@ -29,11 +29,26 @@ def test_it_says_what_a_proof_would_take() -> None:
     def said(correct: int, n: int, holdout: int | None) -> str:
         return stop_signal(correct=correct, n=n, target=0.95, kappa=1, gain=SMALL, holdout=holdout).sentence
 
-    assert "95% is not proven (about 241 more hold-out labels would prove it)" in said(98, 100, 600)
+    assert "95% is not proven (about 199 more hold-out labels would prove it)" in said(98, 100, 600)
     assert "95% is not proven (a hold-out of 120 is too small to prove it)" in said(98, 100, 120)
     assert said(590, 600, 600).endswith("you can stop")
     assert "98.0% (" in said(98, 100, None)
     assert "estimated without a hold-out" in said(98, 100, None)
+
+
+def test_it_tells_when_only_the_proof_is_missing() -> None:
+    def only_proof(correct: int, kappa: float) -> bool:
+        found = stop_signal(correct=correct, n=100, target=0.95, kappa=kappa, gain=SMALL, holdout=600)
+        return found.only_proof
+
+    assert only_proof(98, 1.0)
+    assert not only_proof(98, 0.9)
+    assert not only_proof(94, 1.0)
+    assert (
+        "95% is not reached"
+        in stop_signal(correct=94, n=100, target=0.95, kappa=1, gain=SMALL, holdout=600).sentence
+    )
+    assert not stop_signal(correct=598, n=600, target=0.95, kappa=1, gain=SMALL, holdout=600).only_proof
 
 
 def test_when_nothing_is_left_to_ask_it_does_not_say_go_on() -> None:

@@ -2,7 +2,8 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
-from labelling.models import Item
+from labelling.models import Item, Queue
+from learning.core import stopping
 from learning.models import ModelVersion
 from learning.services.learners import learner_update
 from learning.services.training import run_train
@@ -37,8 +38,30 @@ def test_the_page_says_what_more_labels_would_add_and_when_to_stop() -> None:
     for target, said in ((0.999, True), (0.5, False)):
         learner_update(learner=learner, target=target)
         assert run_train(run_id=due_run().pk)
-        assert ("is not proven" in learner_of(project).outlook["sentence"]) is said
+        assert ("99.9% is not" in learner_of(project).outlook["sentence"]) is said
     client = Client()
     client.force_login(factories.member(project))
     panel = client.get(f"/projects/{project.slug}/learning/panel/").content.decode()
     assert escape(learner_of(project).outlook["sentence"]) in panel
+
+
+def test_when_only_the_proof_is_missing_most_questions_are_blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    project, truth = digits_project(300)
+    embed_all()
+    label_items(project, truth, 12, Item.Split.HOLDOUT)
+    for _ in range(4):
+        label_items(project, truth, 30)
+        assert run_train(run_id=due_run().pk)
+    queue = Queue.objects.get(project=project)
+    assert queue.blind_share == 0.0
+    # Some hundred labels make no model that is steady and done.
+    monkeypatch.setattr(stopping, "KAPPA", 0.0)
+    monkeypatch.setattr(stopping, "WORTH", 1.0)
+    learner_update(learner=learner_of(project), target=0.7)
+    label_items(project, truth, 1)
+    assert run_train(run_id=due_run().pk)
+    outlook = learner_of(project).outlook
+    assert "go on: 70% is not proven (about" in outlook["sentence"]
+    queue.refresh_from_db()
+    assert queue.blind_share == 0.9
+    assert queue.reason.startswith("Nine questions in ten are blind now")
