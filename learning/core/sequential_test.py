@@ -15,8 +15,9 @@ _NOTHING = 1e-15  # chances that are not followed any further
 
 
 @lru_cache(maxsize=2048)
-def critical_counts(p: float, horizon: int, alpha: float) -> NDArray[np.int32]:
+def critical_counts(p: float, horizon: int, alpha: float, until: int | None = None) -> NDArray[np.int32]:
     """(H + 1,): the number of right answers of n, n = 0..H, from which on an accuracy of p is refuted.
+    With `until`, only as far as that n.
 
     The answers come one by one, at most `horizon` of them, and are looked at after each. If the accuracy is
     p or less, the chance that they ever reach these counts is at most `alpha`: exactly so, by following the
@@ -24,10 +25,11 @@ def critical_counts(p: float, horizon: int, alpha: float) -> NDArray[np.int32]:
     share needed lies 2.2 standard deviations above p for alpha = .04: one look would need 1.75, a mixture
     that knows no end 3.7.
     """
-    found = np.empty(horizon + 1, np.int32)
+    last = horizon if until is None else min(until, horizon)
+    found = np.empty(last + 1, np.int32)
     found[0] = 1
     chance, first, unspent = np.ones(1), 0, 0.0  # chance[i]: of first + i right answers, nothing refuted yet
-    for n in range(1, horizon + 1):
+    for n in range(1, last + 1):
         chance = np.concatenate([chance * (1 - p), [0.0]]) + np.concatenate([[0.0], chance * p])
         unspent += alpha / horizon
         above = np.cumsum(chance[::-1])
@@ -40,6 +42,11 @@ def critical_counts(p: float, horizon: int, alpha: float) -> NDArray[np.int32]:
         chance, first = chance[low:], first + low
     found.setflags(write=False)
     return found
+
+
+def _critical_count(p: float, n: int, horizon: int, alpha: float) -> int:
+    # Up to a power of two, so that the next labels find it known.
+    return int(critical_counts(p, horizon, alpha, 1 << n.bit_length())[n])
 
 
 def sequential_interval(correct: int, n: int, horizon: int, level: float = 0.95) -> tuple[float, float]:
@@ -60,7 +67,7 @@ def _refuted_below(correct: int, n: int, horizon: int, alpha: float) -> float:
     low, high = 0, int(STEPS * correct / n) + 1 if n else 1
     while high - low > 1:
         middle = (low + high) // 2
-        if correct >= critical_counts(middle / STEPS, horizon, alpha)[n]:
+        if correct >= _critical_count(middle / STEPS, n, horizon, alpha):
             low = middle
         else:
             high = middle
@@ -71,7 +78,7 @@ def proven(correct: int, n: int, target: float, horizon: int, level: float = 0.9
     """Whether an accuracy of `target` is refuted from below, as the interval's lower end says."""
     if horizon > LONGEST or n > horizon:
         return anytime_interval(correct, n, level)[0] >= target
-    return bool(correct >= critical_counts(target, horizon, BELOW * (1 - level))[n])
+    return bool(correct >= _critical_count(target, n, horizon, BELOW * (1 - level)))
 
 
 def labels_to_prove(correct: int, n: int, target: float, horizon: int, level: float = 0.95) -> int | None:

@@ -44,9 +44,9 @@ class Draws:
 def draws_measure(*, learner: Learner, data: TrainingData, items: NDArray[np.int64]) -> Draws | None:
     """The accuracy that `data`, people's labels of `items` (n,) first, teaches, on the project's images.
 
-    It is that of models from 4 labels in 5, so a little low. An item whose class has no other example counts
-    as wrong; one that was only skipped does not count. None for a project with a hold-out, and as long as
-    nothing was drawn at random or no class has two labels.
+    It is that of models from 4 labels in 5, of this question alone, so a little low. An item whose class has
+    no other example counts as wrong; one that was only skipped does not count. None for a project with a
+    hold-out, and as long as nothing was drawn at random or no class has two labels.
     """
     if learner.project.holdout_share > 0:
         return None
