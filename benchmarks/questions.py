@@ -99,3 +99,7 @@ def learned(
         else:
             heads = fit_questions(method, asked, combine, seed)
         yield name, heads, time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
