@@ -143,7 +143,7 @@ class RuleForm(forms.Form):
     ) -> None:
         super().__init__(sent, files, initial={"source": "conditions", **(initial or {})})
         _offer(self.fields["label"], labels)
-        given = (initial or {}).get("when", [])
+        given = (initial or {}).get("when", [{"kind": "metadata"}])
         self.conditions = [
             ConditionForm(sent, number, labels, given[number] if number < len(given) else None)
             for number in range(MOST_CONDITIONS)

@@ -75,7 +75,13 @@ def _do(check: RuleCheck) -> None:
 
 
 def check_keep(*, learner: Learner, weak: WeakLabels, classes: list[Label]) -> None:
-    """Keep what a training found out anyhow as the newest check; call it when the training is published."""
+    """Keep what a training found out anyhow as the newest check; call it when the training is published.
+
+    Rules that compare a model's score speak of the new model from now on: they are asked again.
+    """
+    if any(one["kind"] == "score" for rule in weak.reckoned.rules for one in rule.when):
+        RuleCheck.objects.create(project_id=learner.project_id, learner=learner)
+        return
     now = timezone.now()
     check = RuleCheck.objects.create(
         project_id=learner.project_id,

@@ -41,7 +41,12 @@ class RulesView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
         project = project_for(request.user, slug, Membership.Role.MANAGER)
         learner = learner_of(project)
-        context = {**_context(request, project), "learner": learner, **(_list(learner) if learner else {})}
+        context = {
+            **_context(request, project),
+            "learner": learner,
+            "several": project.questions.count() > 1,
+            **(_list(learner) if learner else {}),
+        }
         template = "rules_list" if request.headers.get("HX-Request") else "rules"
         return render(request, f"learning/{template}.html", context)
 

@@ -195,6 +195,7 @@ def test_a_rule_of_examples_and_one_of_scores_vote_by_embeddings_and_the_newest_
         assert np.mean([truth[one["item"]] == digit for one in row["examples"]]) > 0.7
     learner_update(learner=learner, method="weak-supervision")
     assert trained(project).number == version.number + 1
+    assert checked().result["rows"][str(rules[1].pk)]["votes"] > 0  # by the new model
 
 
 def test_a_table_votes_by_name_or_digest_and_waits_for_images_still_to_come() -> None:
