@@ -38,17 +38,21 @@ def main() -> None:
         "--quick", action="store_true", help="no 10 million, no UHerding: end within a minute"
     )
     parser.add_argument("--seeds", type=int, default=3, help="repetitions with other data (3)")
+    parser.add_argument(
+        "--compare", nargs="+", choices=COMPARED, help="only these, and only with scikit-activeml"
+    )
     options = parser.parse_args()
     seeds = 1 if options.quick else options.seeds
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
-    for items in [1_000_000] if options.quick else [1_000_000, 10_000_000]:
+    pools = [1_000_000] if options.quick else [1_000_000, 10_000_000]
+    for items in pools if options.compare is None else []:
         seconds, peak = from_shards(items, seeds)
         what = f"{STRATEGY}, {items:,} x {DIMENSIONS}"
         rows.append({"what": what, "seconds": seconds, "scikit-activeml": "", "times": "", "peak MB": peak})
         claims.append(Claim(f"{what}: {BATCH} chosen", 2.0 * items / 1e6, seconds, "s"))
         claims.append(Claim(f"{what}: peak memory", 1024, peak, "MB"))
-    for name in COMPARED[:3] if options.quick else COMPARED:
+    for name in options.compare or (COMPARED[:3] if options.quick else COMPARED):
         pairs = [next_to_scikit_activeml(name, seed) for seed in range(seeds)]
         ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
         what, times = f"{name}, {ITEMS:,} x {DIMENSIONS}", theirs / ours
