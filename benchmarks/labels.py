@@ -1,219 +1,288 @@
-"""How many labels does an accuracy cost? Strategies with the same final model, on features of two kinds.
+"""How many labels does an accuracy cost? Strategies with the same final model, on the same features.
 
-Inductive: the test pictures are seen by nothing before they are measured, not even unlabelled. A project's
-own features are pretrained on the pool (VICReg), with nothing tuned to a data set. Pool, test set and
-pretraining are drawn once, the seeds vary the rest: the errors tell nothing of another draw. The baseline is
-what users of modAL do: margin queries and logistic regression on pixels.
+Inductive: the test pictures are seen by nothing before they are measured, not even unlabelled. Features are
+ImageNet's or the project's own (VICReg, on the pool), whichever answers more held-back labels at each step.
+Pool, test set and pretraining are drawn once, the seeds vary the rest: intervals (95%, bootstrap over the
+seeds, paired with random) tell nothing of another draw. Nothing is tuned to a data set.
 """
 
 import argparse
+import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from modAL.uncertainty import classifier_margin
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from benchmarks.pictures import Pictures, digits, fashion, larger_sets
+from benchmarks.label_runs import THEIRS, Chosen, Rows, Split, accuracy, as_modal_users_do, asked, drawn
+from benchmarks.pictures import Pictures, digits, fashion, icons, larger_sets
 from benchmarks.report import Claim, print_report
 from learning.core.backbones import BACKBONES
 from learning.core.backbones.base import export
-from learning.core.cached import CachedClassifier
-from learning.core.methods import METHODS, Head, TrainingData, softmax
-from learning.core.methods.folds import folds, held_out_answers
+from learning.core.networks.network import Network
 from learning.core.networks.pretrain import SIZE, pretrain
-from learning.core.pool import Pool
 from learning.core.predictor import Embedder
-from learning.core.pretraining import PRETRAININGS
-from learning.core.strategies import select
+from learning.core.pretraining import PRETRAININGS, Answered, Lessons
 
-CLASSES = 10
-STEP = 10  # labels between two rankings
 IMAGENET = BACKBONES["efficientnet-lite0"]
-FOLDS = 5
-CHOSEN = "chosen by held-back labels"
-STRATEGIES = ("random", "margin", "typiclust", "badge", "uherding", "auto")
-FINAL = "self-training"
+STRATEGIES = ("margin", "typiclust", "badge", "uherding", "auto")
+MODAL = "modAL margin, LogReg on pixels"
+TABLE_MODEL, DEEP_HEAD = "transfer", "self-training"
+BUDGETS = {
+    "digits": (30, 60, 120),
+    "MNIST-5k": (30, 80, 200),
+    "Fashion-MNIST": (100, 200, 500),
+    "icons": (50, 100, 200),
+}
 AIMS = {  # accuracy in % at a number of labels
     "digits": {30: 95.0},
     "MNIST-5k": {30: 95.0, 80: 97.5, 200: 98.3},
     "Fashion-MNIST": {100: 80.0, 200: 84.0, 500: 87.0},
+    "icons": {},
 }
+SAVING = {"MNIST-5k": 6.0, "Fashion-MNIST": 2.5}
+FURTHER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)  # of auto's labels, that random is measured at
+TOLERATED = -0.5  # points below random
 FASHION_IMAGES = 12_000
+THEIR_SEEDS = 2
+DRAWS = 2_000
 
-Matrix = NDArray[np.float32]
+Found = dict[int, float]  # accuracy in % at a number of labels
+Job = tuple[str, int]  # strategy, seed
+
+_splits: list[Split] = []
 
 
 @dataclass(frozen=True)
-class Split:
-    features: Matrix  # (N, D), of the pool
-    labels: NDArray[np.int64]  # (N,)
-    test_features: Matrix
-    test_labels: NDArray[np.int64]
+class Run:
+    strategy: str
+    seed: int
+    measured: Found
+    known: dict[int, tuple[Rows, str]]  # what was labelled, and on which features
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.labels", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="end within a minute: digits, one seed")
     parser.add_argument("--seeds", type=int, default=20, help="runs a strategy (20)")
-    parser.add_argument("--sets", nargs="+", default=list(AIMS), choices=list(AIMS))
+    parser.add_argument("--deep", type=int, default=3, help="of these, how many end with SoftMatch too (3)")
+    parser.add_argument("--sets", nargs="+", default=list(BUDGETS), choices=list(BUDGETS))
     parser.add_argument("--epochs", type=int, help="of pretraining, instead of the default")
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
     for pictures in _sets(["digits"] if options.quick else options.sets):
-        budgets = sorted(AIMS[pictures.name])
         config = {"epochs": 4} if options.quick else {"epochs": options.epochs} if options.epochs else {}
-        strategies = ("random", "margin", "auto") if options.quick else STRATEGIES
-        seeds = range(1 if options.quick else options.seeds)
-        splits = dict(_splits(pictures, config))
-        with threadpool_limits(1):
-            for kind, split in splits.items():
-                for strategy in strategies:
-                    found = [run([split], strategy, budgets, seed) for seed in seeds]
-                    rows.append(_row(pictures.name, kind, strategy, budgets, found))
-            found = [run(list(splits.values()), "auto", budgets, seed) for seed in seeds]
-            rows.append(_row(pictures.name, CHOSEN, "auto", budgets, found))
-            claims += [
-                Claim(
-                    f"{pictures.name}, {b} labels, auto, features {CHOSEN}",
-                    AIMS[pictures.name][b],
-                    float(np.mean([one[b] for one in found])),
-                    "%",
-                    more_is_better=True,
-                )
-                for b in budgets
-            ]
-            found = [as_modal_users_do(pictures, budgets, seed) for seed in seeds]
-            rows.append(_row(pictures.name, "pixels", "modAL margin, LogReg", budgets, found))
+        seeds, deep = (2, 0) if options.quick else (options.seeds, min(options.deep, options.seeds))
+        strategies = ("auto",) if options.quick else (*STRATEGIES, *THEIRS)
+        more_rows, more_claims = _measured(pictures, config, strategies, seeds, deep)
+        rows += more_rows
+        claims += more_claims
     print_report("labels", rows, claims)
 
 
 def _sets(names: list[str]) -> Iterator[Pictures]:
-    if "digits" in names:
-        yield digits()
-    if "MNIST-5k" in names:
-        yield from larger_sets()
-    found = fashion(FASHION_IMAGES) if "Fashion-MNIST" in names else None
-    if found:
-        yield found
+    for name in names:
+        if name == "MNIST-5k":
+            yield from larger_sets()
+        elif found := {"digits": digits, "icons": icons}.get(name, lambda: fashion(FASHION_IMAGES))():
+            yield found
 
 
-def _drawn(pictures: Pictures) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the pool and of the test set."""
-    order = np.random.default_rng(0).permutation(len(pictures.labels))
-    return order[pictures.test :], order[: pictures.test]
-
-
-def _splits(pictures: Pictures, config: dict[str, int]) -> Iterator[tuple[str, Split]]:
-    pool, test = _drawn(pictures)
+def _measured(
+    pictures: Pictures, config: dict[str, int], strategies: Sequence[str], seeds: int, deep: int
+) -> tuple[list[dict[str, object]], list[Claim]]:
+    budgets = BUDGETS[pictures.name]
     own = pictures.prepared(SIZE)
+    pool, test = drawn(pictures)
+    network = _pretrained(pictures, own[pool], config)
+    splits = list(_kinds(pictures, network, own))
+    jobs = [("random", seed) for seed in range(seeds)]
+    jobs += [
+        (strategy, seed)
+        for strategy in strategies
+        for seed in range(min(seeds, THEIR_SEEDS) if strategy in THEIRS else seeds)
+    ]
+    context = multiprocessing.get_context("spawn")
+    began = time.perf_counter()
+    with ProcessPoolExecutor(2, context, _begin, (splits,)) as workers:
+        runs = list(workers.map(_run, [(pictures.name, *job) for job in jobs]))
+    print(f"{pictures.name}: {len(jobs)} projects in {time.perf_counter() - began:.0f} s", flush=True)
+    by = {name: [run for run in runs if run.strategy == name] for name in ("random", *strategies)}
+    chance = [run.measured for run in by["random"]]
+    rows: list[dict[str, object]] = []
+    for name, of_it in by.items():
+        rows += _rows(pictures.name, name, TABLE_MODEL, budgets, [one.measured for one in of_it], chance)
+    modal = [as_modal_users_do(pictures, budgets, seed) for seed in range(seeds)]
+    rows += _rows(pictures.name, MODAL, "the same", budgets, modal, chance)
+    auto = [run.measured for run in by["auto"]]
+    claims = _against_random(pictures.name, budgets, auto, chance)
+    deeper: dict[str, list[Found]] = {"random": [], "auto": []}
+    for seed in range(deep):
+        for name, found in deeper.items():
+            began = time.perf_counter()
+            lessons = {
+                budget: Lessons(own[pool], Answered(own[pool[known]], splits[0].labels[known]))
+                for budget, (known, _) in by[name][seed].known.items()
+            }
+            found.append(
+                {
+                    budget: _deep(network, lessons[budget], own[test], splits[0], known, seed)
+                    for budget, (known, _) in by[name][seed].known.items()
+                }
+            )
+            took = (time.perf_counter() - began) / len(lessons)
+            print(f"{pictures.name}: {name}, seed {seed}, SoftMatch in {took:.0f} s: {found[-1]}", flush=True)
+    for name, found in deeper.items():
+        rows += _rows(pictures.name, name, "SoftMatch", budgets, found, deeper["random"]) if found else []
+    if deeper["auto"]:
+        claims += [
+            Claim(
+                f"{pictures.name}, {budget} labels, auto, SoftMatch, {deep} seeds",
+                aim,
+                float(np.mean([one[budget] for one in deeper["auto"]])),
+                "%",
+                more_is_better=True,
+            )
+            for budget, aim in AIMS[pictures.name].items()
+        ]
+    return rows, claims
+
+
+def _pretrained(pictures: Pictures, images: NDArray[np.uint8], config: dict[str, int]) -> Network:
     began = time.perf_counter()
     torch.set_num_threads(2)
-    network = pretrain(own[pool], PRETRAININGS["vicreg"], config, 0)
-    print(f"{pictures.name}: pretrained on {len(pool):,} pictures in {time.perf_counter() - began:.0f} s")
-    vicreg = _embedded(export(network, SIZE), own)
-    imagenet = _embedded(IMAGENET.export(), pictures.prepared(IMAGENET.input_size))
-    for kind, features in {"ImageNet": imagenet, "VICReg": vicreg}.items():
-        labels = pictures.labels
-        yield kind, Split(features[pool], labels[pool], features[test], labels[test])
+    network = pretrain(Lessons(images), PRETRAININGS["vicreg"], config, 0)
+    print(
+        f"{pictures.name}: pretrained on {len(images):,} pictures in {time.perf_counter() - began:.0f} s",
+        flush=True,
+    )
+    return network
 
 
-def _embedded(onnx: bytes, images: NDArray[np.uint8]) -> Matrix:
+def _kinds(pictures: Pictures, network: Network, own: NDArray[np.uint8]) -> Iterator[Split]:
+    pool, test = drawn(pictures)
+    labels = pictures.labels
+    for kind, onnx, images in (
+        ("ImageNet", IMAGENET.export(), pictures.prepared(IMAGENET.input_size)),
+        ("VICReg", export(network, SIZE), own),
+    ):
+        features = _embedded(onnx, images)
+        yield Split(kind, features[pool], labels[pool], features[test], labels[test], pictures.classes)
+
+
+def _embedded(onnx: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     embedder = Embedder(onnx, threads=2)
     return np.concatenate([embedder.embed(images[i : i + 64]) for i in range(0, len(images), 64)])
 
 
-def run(splits: list[Split], strategy: str, budgets: list[int], seed: int) -> dict[int, float]:
-    """Label STEP by STEP as the strategy ranks, and measure the final model at each budget, in %.
-
-    Of several kinds of features of the same pictures, the one is used at each step that answers most labels
-    held back from it, as the product chooses; of equals the first.
-    """
-    rng = np.random.default_rng(seed)
-    known = np.empty(0, np.int64)
-    measured: dict[int, float] = {}
-    split = splits[0]
-    while len(known) < budgets[-1]:
-        split = max(splits, key=lambda one: _held_back(one, known)) if len(splits) > 1 else split
-        free = np.setdiff1d(np.arange(len(split.labels)), known)
-        pool = _pool(split, known, free)
-        # Before there is a model, a strategy that needs one falls back to random by itself.
-        chosen = select(strategy, pool, STEP, rng).query.indices
-        known = np.concatenate([known, free[chosen]])
-        if len(known) in budgets:
-            measured[len(known)] = _measure(split, known, rng)
-    return measured
+def _begin(splits: list[Split]) -> None:
+    _splits[:] = splits
+    threadpool_limits(1)
 
 
-def _held_back(split: Split, known: NDArray[np.int64]) -> int:
-    """Right answers to labels held back from transfer."""
-    labels = split.labels[known]
-    parts = folds(labels, FOLDS, np.random.default_rng(0)) if len(np.unique(labels)) > 1 else []
-    if not parts:
-        return 0
-    data = TrainingData(split.features[known], labels, CLASSES)
-    return int(held_out_answers(_transfer, data, parts).sum())
-
-
-def _transfer(data: TrainingData) -> Head:
-    return METHODS["transfer"].fit(data, {}, np.random.default_rng(0))
-
-
-def _pool(split: Split, known: NDArray[np.int64], free: NDArray[np.int64]) -> Pool:
-    labels = split.labels[known]
-    if len(np.unique(labels)) < 2:
-        return Pool(len(free), None, split.features[free], labelled_embeddings=split.features[known])
-    data = TrainingData(split.features[known], labels, CLASSES)
-    head = _transfer(data)
-    features = split.features[free]
-    return Pool(
-        len(free),
-        softmax(head.logits(features)),
-        features,
-        labelled_embeddings=split.features[known],
-        labelled_labels=labels,
+def _run(job: tuple[str, str, int]) -> Run:
+    data, strategy, seed = job
+    budgets = list(BUDGETS[data])
+    wanted = _further(budgets, len(_splits[0].labels)) if strategy == "random" else budgets
+    found: dict[int, Chosen] = dict(asked(_splits, strategy, wanted, seed))
+    return Run(
+        strategy,
+        seed,
+        {budget: accuracy(one, TABLE_MODEL) for budget, one in found.items()},
+        {budget: (found[budget].known, found[budget].split.kind) for budget in budgets},
     )
 
 
-def _measure(split: Split, known: NDArray[np.int64], rng: np.random.Generator) -> float:
-    free = np.setdiff1d(np.arange(len(split.labels)), known)
-    data = TrainingData(split.features[known], split.labels[known], CLASSES, unlabelled=split.features[free])
-    head = METHODS[FINAL].fit(data, {}, rng)
-    return 100 * float((head.logits(split.test_features).argmax(axis=1) == split.test_labels).mean())
+def _further(budgets: Sequence[int], most: int) -> list[int]:
+    return sorted({int(b * times) for b in budgets for times in FURTHER if b * times <= most})
 
 
-def as_modal_users_do(pictures: Pictures, budgets: list[int], seed: int) -> dict[int, float]:
-    pool, test = _drawn(pictures)
-    pixels = pictures.grey.reshape(len(pictures.grey), -1) / 255.0
-    rng = np.random.default_rng(seed)
-    known = rng.choice(pool, STEP, replace=False)
-    measured: dict[int, float] = {}
-    while True:
-        model = LogisticRegression(max_iter=300).fit(pixels[known], pictures.labels[known])
-        if len(known) in budgets:
-            measured[len(known)] = 100 * float(model.score(pixels[test], pictures.labels[test]))
-        if len(known) >= budgets[-1]:
-            return measured
-        free = np.setdiff1d(pool, known)
-        margin = classifier_margin(CachedClassifier(model.predict_proba(pixels[free])), np.arange(len(free)))
-        known = np.concatenate([known, free[np.argsort(margin, kind="stable")[:STEP]]])
+def _deep(
+    network: Network, lessons: Lessons, test: NDArray[np.uint8], truth: Split, known: Rows, seed: int
+) -> float:
+    """Accuracy in % of a head on what SoftMatch makes of the network."""
+    torch.set_num_threads(2)
+    grown = export(pretrain(lessons, PRETRAININGS["softmatch"], {}, seed, network=network), SIZE)
+    split = Split(
+        "SoftMatch",
+        _embedded(grown, lessons.pool),
+        truth.labels,
+        _embedded(grown, test),
+        truth.test_labels,
+        truth.classes,
+    )
+    return accuracy(Chosen(known, split), DEEP_HEAD, seed)
 
 
-def _row(
-    data: str, kind: str, strategy: str, budgets: list[int], found: list[dict[int, float]]
-) -> dict[str, object]:
-    """Means with the standard error over the seeds."""
-    row: dict[str, object] = {"data": data, "features": kind, "strategy": strategy}
-    for number, budget in enumerate(budgets, 1):
+def _rows(
+    data: str,
+    strategy: str,
+    model: str,
+    budgets: Sequence[int],
+    found: Sequence[Found],
+    chance: Sequence[Found],
+) -> Iterator[dict[str, object]]:
+    """One row a budget: mean accuracy, and its difference to random's with an interval."""
+    for budget in budgets:
         values = np.array([one[budget] for one in found])
-        error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
-        row |= {f"labels {number}": budget, f"% {number}": float(values.mean()), f"s.e. {number}": error}
-    return row
+        pairs = values - np.array([one[budget] for one in chance[: len(found)]])
+        low, high = _interval(pairs)
+        yield {
+            "data": data,
+            "strategy": strategy,
+            "model": model,
+            "seeds": len(found),
+            "labels": budget,
+            "%": float(values.mean()),
+            "- random": float(pairs.mean()),
+            "from": low,
+            "to": high,
+        }
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95%, of the mean: bootstrap over the seeds."""
+    draws = np.random.default_rng(0).choice(values, (DRAWS, len(values))).mean(axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _against_random(
+    data: str, budgets: Sequence[int], auto: Sequence[Found], chance: Sequence[Found]
+) -> list[Claim]:
+    """Labels that random needs for auto's accuracy, and how far auto is ever below it."""
+    grid = sorted(chance[0])
+    curve = np.maximum.accumulate([np.mean([one[b] for one in chance]) for b in grid])
+    claims = []
+    for budget in budgets:
+        reached = float(np.mean([one[budget] for one in auto]))
+        if reached > curve[-1]:
+            needed, words = float(grid[-1]), f", more than {grid[-1]:,} labels at random"
+        else:
+            needed, words = float(np.exp(np.interp(reached, curve, np.log(grid)))), ""
+        claims.append(
+            Claim(
+                f"{data}, {budget} labels: those of random, for as much accuracy{words}",
+                SAVING.get(data, 1.0),
+                needed / budget,
+                "times",
+                more_is_better=True,
+            )
+        )
+    worst = min(
+        float(np.mean([one[b] for one in auto]) - np.mean([one[b] for one in chance])) for b in budgets
+    )
+    claims.append(
+        Claim(
+            f"{data}: auto over random at the worst budget", TOLERATED, worst, "points", more_is_better=True
+        )
+    )
+    return claims
 
 
 if __name__ == "__main__":

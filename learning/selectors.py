@@ -114,14 +114,14 @@ def metadata_fields(project: Project) -> list[str]:
 def backbones_of(project: Project) -> dict[str, str]:
     """Name and title of each backbone that the project can use: the pretrained ones, then its own."""
     own = PretrainingRun.objects.filter(project=project, state=Work.State.DONE).order_by("id")
-    ways = {name: way.title for name, way in PRETRAININGS.items()}
-    return {
-        **{one.name: one.title for one in BACKBONES.values()},
-        **{
-            run.backbone: f"{ways.get(run.method, run.method)} on this project's {run.images:,} images"
-            for run in own
-        },
-    }
+    found = {one.name: one.title for one in BACKBONES.values()}
+    for run in own:
+        # Runs of before remember one backbone only.
+        made = run.config.get("made") or {run.method: run.backbone}
+        for method, name in made.items():
+            way = PRETRAININGS.get(method)
+            found[name] = f"{way.title if way else method}, learned here ({name})"
+    return found
 
 
 def newest_pretraining(project: Project) -> PretrainingRun | None:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from learning.api.learner import LearnerApiView
+from learning.api.pretraining import PretrainingApiView
 from learning.api.rules import RuleApiView, RulesApiView
 from learning.views.learner import LearnerView
 from learning.views.models import ArtifactView, JudgedView, ModelsView, ModelView
@@ -15,6 +16,11 @@ urlpatterns = [
     path("projects/<slug:slug>/learner/", LearnerView.as_view(), name="learner"),
     path("projects/<slug:slug>/learner/pretraining/", PretrainingView.as_view(), name="pretraining"),
     path("api/v1/projects/<slug:slug>/learner", LearnerApiView.as_view(), name="api-learner"),
+    path(
+        "api/v1/projects/<slug:slug>/learner/pretraining",
+        PretrainingApiView.as_view(),
+        name="api-pretraining",
+    ),
     path("projects/<slug:slug>/rules/", RulesView.as_view(), name="rules"),
     path("projects/<slug:slug>/rules/new/", RuleView.as_view(), name="rule-new"),
     path("projects/<slug:slug>/rules/<int:pk>/", RuleView.as_view(), name="rule"),

@@ -5,13 +5,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, cast
 
 from django.core.files.storage import default_storage
 from django.db import connection
 
 from labelling.services.blobs import file_write
 from learning.core.backbones import BACKBONES
-from learning.services.artifacts import artifact_put, canonical_json
+from learning.core.lazy import lazy
+from learning.services.artifacts import artifact_get, artifact_put, canonical_json
+
+if TYPE_CHECKING:
+    from learning.core.networks.network import Network
+
+stored = lazy("learning.core.networks.stored", often=False)
 
 _known: dict[tuple[str, str], "BackboneArtifact"] = {}
 _exporting = threading.Lock()
@@ -25,6 +32,10 @@ class BackboneArtifact:
     digest: str
     input_size: int
     features: int
+    # Of one learned here: what kind of network it is, its weights, and what it grew from, if from a backbone.
+    network: str = ""
+    weights: str = ""
+    origin: str = ""
 
 
 def backbone_artifact(*, name: str) -> BackboneArtifact:
@@ -66,11 +77,45 @@ def _export(name: str) -> BackboneArtifact:
     )
 
 
-def backbone_store(*, name: str, onnx: bytes, input_size: int, features: int) -> BackboneArtifact:
+def backbone_store(
+    *,
+    name: str,
+    onnx: bytes,
+    input_size: int,
+    features: int,
+    network: str = "",
+    weights: bytes = b"",
+    origin: str = "",
+) -> BackboneArtifact:
     """Keep a backbone under a name of its own, for all processes from now on."""
-    made = BackboneArtifact(name, artifact_put(data=onnx, suffix=".onnx"), input_size, features)
+    made = BackboneArtifact(
+        name,
+        artifact_put(data=onnx, suffix=".onnx"),
+        input_size,
+        features,
+        network,
+        artifact_put(data=weights, suffix=".safetensors") if weights else "",
+        origin,
+    )
     file_write(path=_pointer(name), data=canonical_json(asdict(made)), durable=True)
     return made
+
+
+def backbone_network(*, name: str) -> "Network":
+    """The backbone as a network that can be trained further.
+
+    Raises ValueError, with a sentence, for one that was stored without its weights.
+    """
+    found = backbone_artifact(name=name)
+    if found.weights:
+        weights = artifact_get(digest=found.weights, suffix=".safetensors")
+        kept: Network = stored.network_from(found.network, found.input_size, weights)
+        return kept
+    if name not in BACKBONES:
+        raise ValueError(
+            f"The backbone '{name}' was stored without its weights: learn it anew, or use another."
+        )
+    return cast("Network", BACKBONES[name].build())
 
 
 @contextmanager

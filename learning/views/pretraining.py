@@ -10,9 +10,10 @@ from labelling.models import Membership, Project
 from labelling.selectors import project_for
 from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
-from learning.core.pretraining import PRETRAININGS
-from learning.models import Work
+from learning.core.pretraining import PRETRAININGS, Pretraining
+from learning.models import PretrainingRun, Work
 from learning.selectors import newest_pretraining, worker_words
+from learning.services.lessons import lessons_lacking
 from learning.services.pretraining import pretraining_end, pretraining_request
 
 
@@ -28,7 +29,11 @@ class PretrainingView(LoginRequiredMixin, View):
                 pretraining_end(run=run)
             return self._part(request, project)
         try:
-            pretraining_request(project=project, method=request.POST.get("method", ""))
+            pretraining_request(
+                project=project,
+                method=request.POST.get("method", ""),
+                minutes=_minutes(request.POST.get("minutes", "")),
+            )
         except ValidationError as error:
             return self._part(request, project, error.messages[0])
         return self._part(request, project)
@@ -40,9 +45,29 @@ class PretrainingView(LoginRequiredMixin, View):
             "project": project,
             "run": run,
             "live": live,
-            "title": PRETRAININGS[run.method].title if run and run.method in PRETRAININGS else "",
-            "ways": PRETRAININGS.values(),
+            "title": _title(run) if run else "",
+            "ways": [_way(project, way) for way in PRETRAININGS.values()],
             "error": error,
             "worker": worker_words(workers_seen()) if live else "",
         }
         return render(request, "learning/pretraining.html", context)
+
+
+def _title(run: PretrainingRun) -> str:
+    way = PRETRAININGS.get(run.method)
+    return way.title if way else "By itself"
+
+
+def _way(project: Project, way: Pretraining) -> dict[str, object]:
+    lacking = lessons_lacking(project=project, way=way)
+    return {"name": way.name, "title": way.title, "summary": way.summary, "lacking": lacking}
+
+
+def _minutes(sent: str) -> float | None:
+    """None when the field was left empty."""
+    if not sent.strip():
+        return None
+    try:
+        return float(sent)
+    except ValueError:
+        raise ValidationError(f"'{sent[:20]}' is not a number of minutes.") from None

@@ -42,6 +42,7 @@ PAGES = {
     "learning:learner": {"get": "manager", "post": "manager"},
     "learning:pretraining": {"get": "manager", "post": "manager"},
     "learning:api-learner": {"get": "manager"},
+    "learning:api-pretraining": {"get": "manager", "post": "manager", "delete": "manager"},
     "learning:rules": {"get": "manager", "post": "manager"},
     "learning:rule-new": {"get": "manager", "post": "manager"},
     "learning:rule": {"get": "manager", "post": "manager"},

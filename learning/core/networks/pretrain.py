@@ -1,26 +1,27 @@
-"""The training loop of every pretraining method: reports, stops when told, goes on from a checkpoint."""
+"""The training loop of every way to learn features: reports, stops when told, goes on from a checkpoint."""
 
+import copy
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from learning.core.networks.small_cnn import SmallCnn, pixels
-from learning.core.pretraining.base import Pretraining
+from learning.core.networks.network import Network, pixels
+from learning.core.networks.small_cnn import SmallCnn
+from learning.core.networks.stored import network_bytes
+from learning.core.pretraining.base import Answered, Lessons, Loop, Pretraining, Step
 
 SIZE = 32
-BATCH = 256
-# Pictures looked at in all, when `epochs` is not given: about a minute or two of two cores.
-LOOKED_AT = 30_000
 EPOCHS = (3, 60)
-RATE = 2e-3
+EPOCH_STEPS = 20  # of a way that draws its own batches
+TIMED = 8  # steps, to tell how long an epoch takes
 DECAY = 1e-4
 WARM_UP = 0.1  # of all steps
 
@@ -31,81 +32,137 @@ Keep = Callable[[bytes], None]
 @dataclass(frozen=True)
 class Plan:
     epochs: int
+    steps: int  # of an epoch
     batch: int
     rate: float
 
     def as_json(self) -> dict[str, float]:
-        return {"epochs": self.epochs, "batch": self.batch, "rate": self.rate}
+        return {"epochs": self.epochs, "steps": self.steps, "batch": self.batch, "rate": self.rate}
 
 
-def plan_of(count: int, config: Mapping[str, Any]) -> Plan:
-    """What is done with `count` pictures. Raises ValueError for too few of them or a bad setting."""
-    if count < 2:
-        raise ValueError(f"Pretraining needs at least two pictures; there are {count}.")
-    default = int(np.clip(round(LOOKED_AT / count), *EPOCHS))
-    epochs, batch = config.get("epochs", default), config.get("batch", min(BATCH, count))
-    for name, value in (("epochs", epochs), ("batch", batch)):
-        least = 2 if name == "batch" else 1
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(f"The setting '{name}' must be a whole number from {least} on, not {value!r}.")
-    rate = config.get("rate", RATE)
+def plan_of(count: int, method: Loop, config: Mapping[str, Any]) -> Plan:
+    """What is done with `count` pictures. Raises ValueError for a bad setting."""
+    batch = config.get("batch", method.batch if method.draws else min(method.batch, count))
+    _whole("batch", batch, 2)
+    batch = batch if method.draws else min(batch, count)
+    steps = EPOCH_STEPS if method.draws else count // batch
+    epochs = config.get("epochs", int(np.clip(round(method.looked_at / (steps * batch)), *EPOCHS)))
+    _whole("epochs", epochs, 1)
+    rate = config.get("rate", method.rate)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1:
         raise ValueError(f"The setting 'rate' must lie between 0 and 1, not be {rate!r}.")
-    return Plan(epochs, min(batch, count), float(rate))
+    return Plan(epochs, steps, batch, float(rate))
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"The setting '{name}' must be a whole number from {least} on, not {value!r}.")
 
 
 def pretrain(
-    images: NDArray[np.uint8],
+    lessons: Lessons,
     method: Pretraining,
     config: Mapping[str, Any],
     seed: int,
     *,
+    network: Network | None = None,
     report: Report = lambda share, words: None,
     keep: Keep = lambda checkpoint: None,
     checkpoint: bytes | None = None,
-) -> SmallCnn:
-    """Train a network on `images` (N, S, S, 3) without a label; S is a multiple of 8.
+) -> Network:
+    """Train a network on `lessons`; S is a multiple of 8. It goes on from `network`, which is not changed, or
+    begins with a new SmallCnn.
 
     After every epoch `keep` gets a checkpoint (safetensors), and `report(share, words)` is called, which may
-    raise to end it; with a checkpoint a later call goes on, to the same network bit for bit. The same images,
-    config, seed and number of threads give the same network on one kind of machine.
+    raise to end it; with a checkpoint a later call goes on, to the same network bit for bit. The same
+    lessons, config, seed and number of threads give the same network on one kind of machine.
 
-    Raises ValueError for pictures that are all the same, a bad setting, or a checkpoint of something else.
+    Raises ValueError for pictures that are all the same, lessons that lack what the method needs, a bad
+    setting, or a checkpoint of something else.
     """
-    plan = plan_of(len(images), config)
+    images = lessons.pool
+    if len(images) < 2:
+        raise ValueError(f"Pretraining needs at least two pictures; there are {len(images)}.")
     if (images == images[0]).all():
         raise ValueError("All pictures are the same: there is nothing to learn from them.")
+    if lacking := lessons.lacks(method.needs):
+        raise ValueError(f"{method.title} needs {lacking}.")
+    how = method.how
+    if not isinstance(how, Loop):
+        solved = how(lessons)
+        report(1.0, "solved")
+        return solved.eval()
+    plan = plan_of(len(images), how, config)
+    recipe = {"method": method.name, "lessons": _digest(lessons, network), "seed": seed, **plan.as_json()}
+    made_of = torch.frombuffer(bytearray(json.dumps(recipe).encode()), dtype=torch.uint8)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        grown = copy.deepcopy(network) if network else SmallCnn(images.shape[1])
         # Channels last is a sixth quicker on a processor.
-        network = SmallCnn(images.shape[1]).to(memory_format=torch.channels_last)
-        head = method.head(network)
-    parts = torch.nn.ModuleDict({"network": network, "head": head}).train()
-    steps = len(images) // plan.batch
-    optimizer = torch.optim.AdamW(parts.parameters(), lr=plan.rate, weight_decay=DECAY)
-    pictures = hashlib.sha256(images.tobytes()).hexdigest()
-    recipe = {"method": method.name, "images": pictures, "seed": seed, **plan.as_json()}
-    made_of = torch.frombuffer(bytearray(json.dumps(recipe).encode()), dtype=torch.uint8)
+        grown = grown.to(memory_format=torch.channels_last).requires_grad_(True)
+        head = how.head(grown, lessons)
+    parts = torch.nn.ModuleDict({"network": grown, "head": head})
+    optimizer = torch.optim.AdamW(_groups(grown, head, plan.rate, how.decay), weight_decay=DECAY)
     done = _restore(checkpoint, made_of, parts, optimizer, generator) if checkpoint else 0
-    data = torch.from_numpy(images)
+    pool = torch.from_numpy(images)
     for epoch in range(done, plan.epochs):
-        order = torch.randperm(len(data), generator=generator)
+        order = torch.randperm(len(pool), generator=generator)
         total = 0.0
-        for step in range(steps):
+        for number in range(plan.steps):
+            share = (epoch + number / plan.steps) / plan.epochs
             for group in optimizer.param_groups:
-                group["lr"] = plan.rate * _warm_cosine((epoch + step / steps) / plan.epochs)
-            x = pixels(data[order[step * plan.batch : (step + 1) * plan.batch]])
+                group["lr"] = group["full"] * _warm_cosine(share)
+            rows = order[:0] if how.draws else order[number * plan.batch : (number + 1) * plan.batch]
+            parts.train()
             optimizer.zero_grad(set_to_none=True)
-            loss = method.loss(network, head, x, generator)
+            loss = how.loss(grown, head, Step(pixels(pool[rows]), share, lessons, generator))
             torch.autograd.backward(loss)
             optimizer.step()
             total += float(loss.detach())
         if not np.isfinite(total):
             raise ValueError(f"The loss is not finite any more in epoch {epoch + 1}: give a smaller 'rate'.")
         keep(_checkpoint(made_of, epoch + 1, parts, optimizer, generator))
-        report((epoch + 1) / plan.epochs, f"epoch {epoch + 1} of {plan.epochs}, loss {total / steps:.3f}")
-    return network.eval()
+        words = f"epoch {epoch + 1} of {plan.epochs}, loss {total / plan.steps:.3f}"
+        report((epoch + 1) / plan.epochs, words)
+    return how.result(grown, head).eval().requires_grad_(False)
+
+
+def epochs_within(
+    seconds: float,
+    lessons: Lessons,
+    method: Pretraining,
+    config: Mapping[str, Any],
+    network: Network | None,
+) -> int:
+    """How many epochs take about so long on this machine, by one that is timed; at least one."""
+    if not isinstance(method.how, Loop):
+        return 1
+    began = time.perf_counter()
+    few = replace(lessons, pool=lessons.pool[: TIMED * method.how.batch])
+    pretrain(few, method, {**config, "epochs": 1}, 0, network=network)
+    timed = plan_of(len(few.pool), method.how, config).steps
+    steps = plan_of(len(lessons.pool), method.how, config).steps
+    return max(1, int(seconds * timed / ((time.perf_counter() - began) * steps)))
+
+
+def _groups(network: Network, head: torch.nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
+    """The head at the full rate, each stage before it at `decay` times the rate of what follows."""
+    modules = [head, *reversed(network.stages)]
+    return [
+        {"params": trained, "full": rate * decay**depth}
+        for depth, module in enumerate(modules)
+        if (trained := [one for one in module.parameters() if one.requires_grad])
+    ]
+
+
+def _digest(lessons: Lessons, network: Network | None) -> str:
+    found = hashlib.sha256(network_bytes(network) if network else b"")
+    known = [lessons.own or Answered(lessons.pool[:0], np.empty(0, np.int64)), *lessons.others]
+    for array in (lessons.pool, *(array for one in known for array in (one.images, one.labels))):
+        found.update(f"{array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def _warm_cosine(share: float) -> float:

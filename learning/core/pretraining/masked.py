@@ -1,12 +1,12 @@
 from typing import TYPE_CHECKING
 
 from learning.core.lazy import lazy
-from learning.core.pretraining.base import pretraining
+from learning.core.pretraining.base import Lessons, Step, pretraining
 
 if TYPE_CHECKING:
     import torch
 
-    from learning.core.networks.small_cnn import SmallCnn
+    from learning.core.networks.network import Network
 else:
     torch = lazy("torch", often=False)
 
@@ -14,9 +14,9 @@ PATCH = 4  # pixels
 HIDDEN = 0.6  # of the patches, as in SimMIM
 
 
-def decoder(network: "SmallCnn") -> "torch.nn.Module":
+def decoder(network: "Network", lessons: Lessons) -> "torch.nn.Module":
     """From the last maps (B, C, S/8, S/8) to pixels (B, 3, S, S)."""
-    return torch.nn.Sequential(torch.nn.Conv2d(network.widths[2], 3 * 8 * 8, 1), torch.nn.PixelShuffle(8))
+    return torch.nn.Sequential(torch.nn.Conv2d(network.channels[1], 3 * 8 * 8, 1), torch.nn.PixelShuffle(8))
 
 
 @pretraining(
@@ -26,15 +26,11 @@ def decoder(network: "SmallCnn") -> "torch.nn.Module":
     "what it shows.",
     head=decoder,
 )
-def masked(
-    network: "SmallCnn",
-    head: "torch.nn.Module",
-    x: "torch.Tensor",
-    generator: "torch.Generator",
-) -> "torch.Tensor":
+def masked(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """SimMIM (Xie et al. 2022): hide patches, predict their pixels; the mean absolute error on those."""
+    x = step.x
     side = x.shape[2] // PATCH
-    hidden = torch.rand((len(x), 1, side, side), generator=generator) < HIDDEN
+    hidden = torch.rand((len(x), 1, side, side), generator=step.generator) < HIDDEN
     hidden = hidden.repeat_interleave(PATCH, dim=2).repeat_interleave(PATCH, dim=3)
     _, last = network.maps(torch.where(hidden, 0.0, x))
     wrong = (head(last) - x).abs() * hidden

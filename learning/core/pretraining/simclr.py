@@ -1,13 +1,13 @@
 from typing import TYPE_CHECKING
 
 from learning.core.lazy import lazy
-from learning.core.pretraining.base import pretraining
+from learning.core.pretraining.base import Step, pretraining
 from learning.core.pretraining.projector import projector
 
 if TYPE_CHECKING:
     import torch
 
-    from learning.core.networks.small_cnn import SmallCnn
+    from learning.core.networks.network import Network
 else:
     torch = lazy("torch", often=False)
 
@@ -23,14 +23,9 @@ TEMPERATURE = 0.2
     "nearly alike.",
     head=projector,
 )
-def simclr(
-    network: "SmallCnn",
-    head: "torch.nn.Module",
-    x: "torch.Tensor",
-    generator: "torch.Generator",
-) -> "torch.Tensor":
+def simclr(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Chen et al. 2020, equation 1 (NT-Xent)."""
-    both = torch.cat([views.view(x, generator), views.view(x, generator)])
+    both = torch.cat([views.view(step.x, step.generator), views.view(step.x, step.generator)])
     return nt_xent(head(network.embed(both)))
 
 

@@ -1,13 +1,13 @@
 from typing import TYPE_CHECKING
 
 from learning.core.lazy import lazy
-from learning.core.pretraining.base import pretraining
+from learning.core.pretraining.base import Step, pretraining
 from learning.core.pretraining.projector import projector
 
 if TYPE_CHECKING:
     import torch
 
-    from learning.core.networks.small_cnn import SmallCnn
+    from learning.core.networks.network import Network
 else:
     torch = lazy("torch", often=False)
 
@@ -23,14 +23,9 @@ INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0
     "other pictures unlike photographs.",
     head=projector,
 )
-def vicreg(
-    network: "SmallCnn",
-    head: "torch.nn.Module",
-    x: "torch.Tensor",
-    generator: "torch.Generator",
-) -> "torch.Tensor":
+def vicreg(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Bardes et al. 2022, equation 6."""
-    both = torch.cat([views.view(x, generator), views.view(x, generator)])
+    both = torch.cat([views.view(step.x, step.generator), views.view(step.x, step.generator)])
     first, second = head(network.embed(both)).chunk(2)
     return terms(first, second)
 

@@ -8,8 +8,11 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from labelling.models import Item
-from learning.models import EmbeddingShard, ModelVersion, PretrainingRun, Work
-from learning.services import pretraining
+from learning.core.networks import pretrain as training_loop
+from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, Work
+from learning.selectors import backbones_of
+from learning.services import features
+from learning.services.backbones import backbone_artifact
 from learning.services.pretraining import pretraining_do, pretraining_end, pretraining_request
 from learning.services.runs import runs_create_due
 from learning.services.training import run_train
@@ -18,7 +21,7 @@ from tests import factories
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
-QUICK = {"epochs": 4, "batch": 32}
+QUICK = {"settings": {"epochs": 4, "batch": 32}}
 
 
 def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
@@ -37,10 +40,10 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     run.refresh_from_db()
     assert (run.state, run.progress, run.images) == ("done", 1.0, 150)
     assert run.backbone.startswith("vicreg-")
-    assert "held-back labels answered rightly, efficientnet-lite0" in run.note
+    assert "held-back labels rightly, " in run.note
     learner.refresh_from_db()
     assert (learner.backbone == run.backbone) == ("it is used from now on" in run.note)
-    assert not default_storage.exists(f"pretraining/{run.pk}.safetensors")
+    assert not default_storage.exists(f"pretraining/{run.pk}-vicreg.safetensors")
 
     learner.backbone = run.backbone
     learner.requested_at = timezone.now()
@@ -55,6 +58,71 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     assert EmbeddingShard.objects.filter(project=project, backbone=run.backbone).count() == 1
 
 
+@pytest.mark.parametrize("method", ["fine-tuning", "softmatch", "meta-learning"])
+def test_features_are_trained_on_labels_and_the_hold_out_judges_them(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_loop, "EPOCH_STEPS", 2)
+    project, truth = digits_project(80)
+    with pytest.raises(ValidationError, match=r"needs (labels of two classes|a project)"):
+        pretraining_request(project=project, method=method)
+    embed_all()
+    label_items(project, truth, 30)
+    first = pretraining_request(project=project, method="vicreg")
+    PretrainingRun.objects.filter(pk=first.pk).update(config={"settings": {"epochs": 1, "batch": 32}})
+    assert pretraining_do(run_id=first.pk)
+    first.refresh_from_db()
+    learner = learner_of(project)
+    Learner.objects.filter(pk=learner.pk).update(backbone=first.backbone)
+
+    for holdout, words in ((0, "The hold-out alone can judge"), (20, "of 20 held-back labels rightly")):
+        label_items(project, truth, holdout, Item.Split.HOLDOUT)
+        run = pretraining_request(project=project, method=method, minutes=0.1)
+        PretrainingRun.objects.filter(pk=run.pk).update(config={"settings": {"epochs": 1, "batch": 16}})
+        assert pretraining_do(run_id=run.pk)
+        run.refresh_from_db()
+        assert (run.state, words in run.note) == ("done", True), run.note
+        made = backbone_artifact(name=run.backbone)
+        assert (made.origin, made.network, made.features) == (first.backbone, "small-cnn", 384)
+        # The next one begins where this one began, not where it ended.
+        Learner.objects.filter(pk=learner.pk).update(backbone=run.backbone)
+
+
+def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
+    project, truth = digits_project(120)
+    embed_all()
+    label_items(project, truth, 40)
+    label_items(project, truth, 20, Item.Split.HOLDOUT)
+    run = pretraining_request(project=project, method="by-itself")
+    PretrainingRun.objects.filter(pk=run.pk).update(config={"settings": {"epochs": 1, "batch": 32}})
+    assert pretraining_do(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.state == "done", run.error
+    assert list(run.config["made"]) == ["pca", "vicreg", "softmatch"]
+    for name in ("efficientnet-lite0", "pixels", *run.config["made"].values()):
+        assert name in run.note
+    assert "of 40 held-back labels" in run.note
+    assert "of 20 held-back labels" in run.note
+    offered = backbones_of(project)
+    assert set(run.config["made"].values()) < set(offered)
+    assert learner_of(project).backbone in offered
+    grown = backbone_artifact(name=run.config["made"]["softmatch"])
+    assert grown.origin in offered
+
+
+def test_minutes_become_epochs_before_it_begins() -> None:
+    project, _ = digits_project(60)
+    embed_all()
+    with pytest.raises(ValidationError, match="cannot take 0 minutes"):
+        pretraining_request(project=project, method="vicreg", minutes=0)
+    run = pretraining_request(project=project, method="vicreg", minutes=0.1)
+    assert pretraining_do(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.config["minutes"] == 0.1
+    assert run.config["epochs"]["vicreg"] >= 1
+    assert f"of {run.config['epochs']}" in run.stage or run.state == "done"
+
+
 def test_a_worker_that_died_is_followed_by_one_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     project, _ = digits_project(60)
     embed_all()
@@ -67,7 +135,7 @@ def test_a_worker_that_died_is_followed_by_one_that_goes_on(monkeypatch: pytest.
             raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(pretraining, "work_owned", dies)
+        patched.setattr(features, "work_owned", dies)
         with pytest.raises(SystemExit):
             pretraining_do(run_id=run.pk)
     PretrainingRun.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=11))
@@ -80,14 +148,14 @@ def test_a_worker_that_died_is_followed_by_one_that_goes_on(monkeypatch: pytest.
         said.append(changes.get("progress"))
         work_owned(work, **changes)
 
-    monkeypatch.setattr(pretraining, "work_owned", listens)
+    monkeypatch.setattr(features, "work_owned", listens)
     assert pretraining_do(run_id=run.pk)
-    assert [share for share in said if share is not None] == [0.75, 1.0, 1.0]
+    assert [share for share in said if share is not None] == [0.75, 1.0]
     run.refresh_from_db()
     assert (run.state, run.attempt, run.note) == (
         "done",
         2,
-        "No class has two labels yet to compare it by: it is kept, and not used so far.",
+        "No class has two labels yet to compare features by: it is kept, and not used so far.",
     )
 
 
@@ -100,7 +168,7 @@ def test_a_manager_ends_it_and_a_bad_request_gets_a_sentence(monkeypatch: pytest
         pretraining_end(run=run)
         work_owned(work, **changes)
 
-    monkeypatch.setattr(pretraining, "work_owned", ended_meanwhile)
+    monkeypatch.setattr(features, "work_owned", ended_meanwhile)
     assert not pretraining_do(run_id=run.pk)
     run.refresh_from_db()
     assert (run.state, run.error) == ("failed", "It was ended by a manager.")

@@ -1,61 +1,91 @@
 """Every pretraining method keeps the contract: determined by its seed, resumable, stoppable, exportable."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
+from learning.core.backbones import BACKBONES
 from learning.core.backbones.base import export
-from learning.core.networks.pretrain import pretrain
+from learning.core.methods import METHODS, TrainingData
+from learning.core.networks import pretrain as training
+from learning.core.networks.network import Network, pixels
+from learning.core.networks.pretrain import epochs_within, pretrain
 from learning.core.networks.small_cnn import SmallCnn
+from learning.core.networks.softmatch import SoftMatchHead
+from learning.core.networks.stored import kind_of, network_bytes, network_from
 from learning.core.predictor import Embedder
-from learning.core.pretraining import PRETRAININGS
+from learning.core.pretraining import PRETRAININGS, Answered, Lessons, Loop, Step
+from learning.core.pretraining.meta_learning import episode, prototypes
 from learning.core.pretraining.simclr import TEMPERATURE, nt_xent
+from learning.core.pretraining.softmatch import two_networks
 from learning.core.pretraining.vicreg import terms
 
-EVERY = pytest.mark.parametrize("name", list(PRETRAININGS))
+LOOPS = {name: way.how for name, way in PRETRAININGS.items() if isinstance(way.how, Loop)}
+EVERY = pytest.mark.parametrize("name", list(LOOPS))
 Images = NDArray[np.uint8]
 
 
 @pytest.fixture(autouse=True)
-def _threads() -> None:
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
+    monkeypatch.setattr(training, "EPOCH_STEPS", 2)
 
 
-def some_digits(count: int) -> tuple[Images, NDArray[np.int64]]:
+def some_digits(count: int, size: int = 32) -> tuple[Images, NDArray[np.int64]]:
     found = load_digits()
     greys = [Image.fromarray((image * 15.9375).astype(np.uint8)) for image in found.images[:count]]
-    images = [np.asarray(grey.resize((32, 32), Image.Resampling.BICUBIC).convert("RGB")) for grey in greys]
+    images = [
+        np.asarray(grey.resize((size, size), Image.Resampling.BICUBIC).convert("RGB")) for grey in greys
+    ]
     return np.stack(images), found.target[:count].astype(np.int64)
 
 
-def bits(network: SmallCnn) -> list[bytes]:
+def lessons_of(images: Images, labels: NDArray[np.int64]) -> Lessons:
+    """The first half is labelled."""
+    half = len(images) // 2
+    return Lessons(images, Answered(images[:half], labels[:half]))
+
+
+def start_of(name: str, size: int = 32) -> Network | None:
+    """What goes on from a network gets one that is new."""
+    torch.manual_seed(0)
+    return SmallCnn(size) if PRETRAININGS[name].from_labels else None
+
+
+def bits(network: Network) -> list[bytes]:
     return [value.numpy().tobytes() for value in network.state_dict().values()]
 
 
 @EVERY
 def test_the_same_seed_gives_the_same_bits_also_when_resumed(name: str) -> None:
-    images, _ = some_digits(40)
+    images, labels = some_digits(40)
+    lessons, way, start = lessons_of(images, labels), PRETRAININGS[name], start_of(name)
+    begun_with = bits(start) if start else []
     kept: list[bytes] = []
-    config = {"epochs": 3, "batch": 20}
-    whole = pretrain(images, PRETRAININGS[name], config, 5, keep=kept.append)
-    assert len(kept) == 3
-    resumed = pretrain(images, PRETRAININGS[name], config, 5, checkpoint=kept[0])
+    config = {"epochs": 2, "batch": 20}
+    whole = pretrain(lessons, way, config, 5, network=start, keep=kept.append)
+    assert len(kept) == 2
+    resumed = pretrain(lessons, way, config, 5, network=start, checkpoint=kept[0])
     assert bits(resumed) == bits(whole)
-    assert bits(pretrain(images, PRETRAININGS[name], config, 6)) != bits(whole)
-    for others, seed in ((images, 6), (images[::-1].copy(), 5)):
+    assert bits(pretrain(lessons, way, config, 6, network=start)) != bits(whole)
+    assert (bits(start) if start else []) == begun_with
+    for others, seed in ((lessons, 6), (lessons_of(images[::-1].copy(), labels), 5)):
         with pytest.raises(ValueError, match="of another pretraining"):
-            pretrain(others, PRETRAININGS[name], config, seed, checkpoint=kept[0])
+            pretrain(others, way, config, seed, network=start, checkpoint=kept[0])
     with pytest.raises(ValueError, match="is damaged"):
-        pretrain(images, PRETRAININGS[name], config, 5, checkpoint=kept[0][:-9])
+        pretrain(lessons, way, config, 5, network=start, checkpoint=kept[0][:-9])
 
 
 @EVERY
 def test_it_reports_and_ends_when_told(name: str) -> None:
-    images, _ = some_digits(40)
+    lessons = lessons_of(*some_digits(40))
     said: list[tuple[float, str]] = []
 
     def report(share: float, words: str) -> None:
@@ -63,22 +93,132 @@ def test_it_reports_and_ends_when_told(name: str) -> None:
         if share >= 0.5:
             raise KeyboardInterrupt
 
+    config = {"epochs": 4, "batch": 20}
     with pytest.raises(KeyboardInterrupt):
-        pretrain(images, PRETRAININGS[name], {"epochs": 4, "batch": 20}, 0, report=report)
+        pretrain(lessons, PRETRAININGS[name], config, 0, network=start_of(name), report=report)
     assert [share for share, _ in said] == [0.25, 0.5]
     assert said[0][1].startswith("epoch 1 of 4, loss ")
 
 
 @EVERY
-def test_what_is_exported_is_the_network(name: str) -> None:
-    images, _ = some_digits(40)
-    network = pretrain(images, PRETRAININGS[name], {"epochs": 1, "batch": 20}, 0)
+def test_what_is_exported_is_the_network_and_its_weights_make_it_again(name: str) -> None:
+    images, labels = some_digits(40)
+    lessons = lessons_of(images, labels)
+    network = pretrain(lessons, PRETRAININGS[name], {"epochs": 1, "batch": 20}, 0, network=start_of(name))
     with torch.no_grad():
         expected = network(torch.from_numpy(images)).numpy()
     found = Embedder(export(network, 32)).embed(images)
     assert found.shape == (40, network.features)
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert export(network, 32) == export(network, 32)
+    again = network_from(kind_of(network), 32, network_bytes(network))
+    assert export(again, 32) == export(network, 32)
+
+
+@EVERY
+def test_it_says_what_it_lacks(name: str) -> None:
+    images, _ = some_digits(40)
+    way = PRETRAININGS[name]
+    one_class = Lessons(images, Answered(images[:5], np.zeros(5, np.int64)))
+    for lessons in (Lessons(images), one_class):
+        if way.needs:
+            with pytest.raises(ValueError, match=f"{re.escape(way.title)} needs "):
+                pretrain(lessons, way, {"epochs": 1}, 0, network=start_of(name))
+        else:
+            assert lessons.lacks(way.needs) == ""
+
+
+@pytest.mark.parametrize("name", [name for name, way in PRETRAININGS.items() if way.from_labels])
+def test_pretrained_networks_for_photographs_are_trained_further_too(name: str) -> None:
+    images, labels = some_digits(24, size=32)
+    start = BACKBONES["efficientnet-lite0"].build()
+    assert isinstance(start, Network)
+    config = {"epochs": 1, "batch": 8}
+    grown = pretrain(lessons_of(images, labels), PRETRAININGS[name], config, 0, network=start)
+    assert (grown.features, kind_of(grown)) == (1728, "efficientnet-lite0")
+    assert bits(grown) != bits(start)
+
+
+def test_a_budget_of_time_becomes_a_number_of_epochs() -> None:
+    lessons = lessons_of(*some_digits(40))
+    way, config = PRETRAININGS["vicreg"], {"batch": 20}
+    assert epochs_within(1e-6, lessons, way, config, None) == 1
+    few, many = (epochs_within(seconds, lessons, way, config, None) for seconds in (1.0, 100.0))
+    assert 1 <= few < many
+
+
+def test_principal_components_are_scikit_learns() -> None:
+    images, _ = some_digits(300)
+    network = pretrain(Lessons(images), PRETRAININGS["pca"], {}, 0)
+    found = Embedder(export(network, 32)).embed(images)
+    flat = images.transpose(0, 3, 1, 2).reshape(300, -1) / 127.5 - 1
+    expected = PCA(20, svd_solver="full").fit_transform(flat)
+    assert found.shape == (300, 128)
+    np.testing.assert_allclose(np.abs(found[:, :20]), np.abs(expected), atol=0.02)
+    again = network_from(kind_of(network), 32, network_bytes(network))
+    assert export(again, 32) == export(network, 32)
+    few = pretrain(Lessons(images[:5]), PRETRAININGS["pca"], {}, 0)
+    assert np.isfinite(Embedder(export(few, 32)).embed(images)).all()
+
+
+def test_fine_tuning_thaws_the_deepest_stage_first() -> None:
+    images, labels = some_digits(40)
+    lessons, way = lessons_of(images, labels), LOOPS["fine-tuning"]
+    network = SmallCnn(32)
+    head = way.head(network, lessons)
+    thawed = []
+    for share in (0.0, 0.25, 0.5, 0.99):
+        generator = torch.Generator().manual_seed(0)
+        way.loss(network, head, Step(torch.empty(0, 3, 32, 32), share, lessons, generator))
+        thawed.append([next(stage.parameters()).requires_grad for stage in network.stages])
+    assert thawed == [
+        [False, False, False],
+        [False, False, True],
+        [False, True, True],
+        [True, True, True],
+    ]
+
+
+def test_episodes_come_from_other_projects_and_ask_what_is_not_labelled_in_them() -> None:
+    images, labels = some_digits(60)
+    marked = np.zeros_like(images)
+    marked[..., 0] = labels[:, None, None]  # a picture shows its label
+    other = Answered(marked, labels)
+    lessons = Lessons(images, Answered(images, labels), (other,))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        x, found, shots = episode(lessons, generator)
+        shown = ((x[:, 0, 0, 0] + 1) * 127.5).round().long()
+        known = {int(number): int(label) for number, label in zip(found[:shots], shown[:shots], strict=True)}
+        assert sorted(known) == list(range(len(known)))
+        assert set(found[shots:].tolist()) == set(known)
+        assert all(known[int(n)] == int(label) for n, label in zip(found, shown, strict=True))
+
+
+def test_a_new_head_answers_by_the_nearest_mean() -> None:
+    generator = torch.Generator().manual_seed(2)
+    z, labels = torch.randn(12, 5, generator=generator), torch.arange(12) % 3
+    weight, bias = prototypes(z, labels)
+    means = torch.stack([z[labels == label].mean(dim=0) for label in range(3)])
+    assert torch.equal((z @ weight.T + bias).argmax(dim=1), torch.cdist(z, means).argmin(dim=1))
+
+
+def test_softmatch_counts_a_guess_by_how_sure_it_is() -> None:
+    images, labels = some_digits(60)
+    lessons, network = lessons_of(images, labels), SmallCnn(32)
+    head = two_networks(network, lessons)
+    assert isinstance(head, SoftMatchHead)
+    head.follow(network)
+    x = pixels(torch.from_numpy(images))
+    hard, weight = head.guesses(x)
+    with torch.no_grad():
+        proba = head.teacher_head(head.teacher.embed(x)).softmax(dim=1)
+    confidence = proba.max(dim=1).values
+    assert torch.equal(hard, proba.argmax(dim=1))
+    mean, deviation = confidence.mean(), confidence.std()
+    expected = torch.where(
+        confidence >= mean, 1.0, torch.exp(-((confidence - mean) ** 2) / (deviation**2 / 2))
+    )
+    torch.testing.assert_close(weight, expected)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +233,7 @@ def test_what_is_exported_is_the_network(name: str) -> None:
 )
 def test_bad_input_gets_a_sentence(images: Images, config: dict[str, float], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        pretrain(images, PRETRAININGS["vicreg"], config, 0)
+        pretrain(Lessons(images), PRETRAININGS["vicreg"], config, 0)
 
 
 def test_vicregs_terms_are_the_papers() -> None:
@@ -120,7 +260,7 @@ def test_nt_xent_is_the_papers() -> None:
 def test_a_short_pretraining_beats_the_network_it_began_with() -> None:
     images, labels = some_digits(700)
     torch.manual_seed(0)
-    pretrained = pretrain(images[:500], PRETRAININGS["vicreg"], {"epochs": 12, "batch": 64}, 0)
+    pretrained = pretrain(Lessons(images[:500]), PRETRAININGS["vicreg"], {"epochs": 12, "batch": 64}, 0)
     scores = []
     for network in (SmallCnn(32).eval(), pretrained):
         with torch.no_grad():
@@ -131,3 +271,19 @@ def test_a_short_pretraining_beats_the_network_it_began_with() -> None:
         models = [LogisticRegression(C=30, max_iter=1000).fit(z[rows], labels[rows]) for rows in draws]
         scores.append(np.mean([model.score(z[500:], labels[500:]) for model in models]))
     assert scores[1] > scores[0] + 0.05, scores
+
+
+def test_softmatch_beats_the_features_it_began_with() -> None:
+    images, labels = some_digits(900)
+    start = pretrain(Lessons(images[:700]), PRETRAININGS["vicreg"], {"epochs": 10, "batch": 64}, 0)
+    lessons = Lessons(images[:700], Answered(images[:40], labels[:40]))
+    grown = pretrain(lessons, PRETRAININGS["softmatch"], {"epochs": 6, "batch": 64}, 0, network=start)
+    right = []
+    for network in (start, grown):
+        with torch.no_grad():
+            features = network(torch.from_numpy(images)).numpy()
+        head = METHODS["transfer"].fit(
+            TrainingData(features[:40], labels[:40], 10), {}, np.random.default_rng(0)
+        )
+        right.append(float((head.logits(features[700:]).argmax(axis=1) == labels[700:]).mean()))
+    assert right[1] > right[0] + 0.02, right

@@ -1,0 +1,128 @@
+"""One way to learn features, done for a run: read, train, store. And which ways a run takes."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.core.files.storage import default_storage
+
+from labelling.models import Project
+from labelling.services.blobs import file_write
+from learning.core.backbones.base import export
+from learning.core.lazy import lazy
+from learning.core.pretraining import PRETRAININGS, Pretraining
+from learning.models import PretrainingRun
+from learning.selectors import learner_of
+from learning.services.backbones import (
+    BackboneArtifact,
+    backbone_artifact,
+    backbone_network,
+    backbone_store,
+)
+from learning.services.lessons import lessons_lacking, lessons_read
+from learning.services.work import work_owned
+
+if TYPE_CHECKING:
+    from learning.core.networks.network import Network
+
+pretrain = lazy("learning.core.networks.pretrain", often=False)
+stored = lazy("learning.core.networks.stored", often=False)
+torch = lazy("torch", often=False)
+
+# By itself: what needs no labels first, then further on what is best of it, where there are labels.
+BY_ITSELF = "by-itself"
+FIRST, FURTHER = ("pca", "vicreg"), ("softmatch",)
+THREADS = 2
+
+
+def ways_of(run: PretrainingRun) -> list[list[Pretraining]]:
+    """The ways that a run takes, in stages; what a stage makes is compared before the next one begins."""
+    if run.method != BY_ITSELF:
+        return [[PRETRAININGS[run.method]]]
+    able = [PRETRAININGS[name] for name in FURTHER]
+    further = [way for way in able if not lessons_lacking(project=run.project, way=way)]
+    stages = [[PRETRAININGS[name] for name in FIRST], further]
+    return [stage for stage in stages if stage]
+
+
+def features_learn(
+    *, run: PretrainingRun, way: Pretraining, begun: float, share: float, minutes: float | None
+) -> BackboneArtifact:
+    """The backbone that comes out, or came out before a worker died. Progress moves from `begun` by `share`.
+
+    Raises ValueError, with a sentence, for what cannot be learned from.
+    """
+    made: dict[str, str] = run.config.get("made", {})
+    if way.name in made:
+        return backbone_artifact(name=made[way.name])
+    grown_from, origin = _start(run.project) if way.from_labels else (None, "")
+    size = grown_from.size if grown_from else pretrain.SIZE
+    lessons = lessons_read(project=run.project, way=way, size=size)
+    known = [one for one in (lessons.own, *lessons.others) if one]
+    looked_at = sum(len(one.labels) for one in known) if way.draws else len(lessons.pool)
+    work_owned(run, images=looked_at, stage=f"{way.title}: beginning"[:60])
+    saved = f"pretraining/{run.pk}-{way.name}.safetensors"
+
+    def report(done: float, words: str) -> None:
+        work_owned(run, progress=begun + share * done, stage=f"{way.title}: {words}"[:60])
+
+    def keep(checkpoint: bytes) -> None:
+        file_write(path=saved, data=checkpoint, durable=False)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        config = dict(run.config.get("settings", {}))
+        planned = run.config.get("epochs", {})
+        if minutes is not None and "epochs" not in config:
+            if way.name not in planned:
+                # Decided once and kept: a worker that takes over must go on with the same plan.
+                count = pretrain.epochs_within(60 * minutes, lessons, way, config, grown_from)
+                _remember(run, "epochs", way.name, count)
+            config["epochs"] = run.config["epochs"][way.name]
+        network = pretrain.pretrain(
+            lessons,
+            way,
+            config,
+            run.seed,
+            network=grown_from,
+            report=report,
+            keep=keep,
+            checkpoint=_checkpoint(saved),
+        )
+    finally:
+        torch.set_num_threads(before)
+    onnx = export(network, size)
+    backbone = backbone_store(
+        name=f"{way.name}-{hashlib.sha256(onnx).hexdigest()[:8]}",
+        onnx=onnx,
+        input_size=size,
+        features=network.features,
+        network=stored.kind_of(network),
+        weights=stored.network_bytes(network),
+        origin=origin,
+    )
+    _remember(run, "made", way.name, backbone.name)
+    default_storage.delete(saved)
+    return backbone
+
+
+def _remember(run: PretrainingRun, field: str, way: str, value: object) -> None:
+    run.config = {**run.config, field: {**run.config.get(field, {}), way: value}}
+    work_owned(run, config=run.config)
+
+
+def _start(project: Project) -> tuple["Network", str]:
+    """The network in use and its name; of one that was trained on labels itself, what that grew from."""
+    learner = learner_of(project)
+    if learner is None:
+        raise ValueError("The project has no learner yet: begin again in a moment.")
+    name = backbone_artifact(name=learner.backbone).origin or learner.backbone
+    return backbone_network(name=name), name
+
+
+def _checkpoint(path: str) -> bytes | None:
+    try:
+        with default_storage.open(path) as file:
+            return bytes(file.read())
+    except FileNotFoundError:
+        return None
