@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from django.core.files.storage import default_storage
@@ -36,6 +36,8 @@ class BackboneArtifact:
     network: str = ""
     weights: str = ""
     origin: str = ""
+    # How it was learned: the way, its settings, the seed, what it looked at.
+    card: dict[str, object] = field(default_factory=dict)
 
 
 def backbone_artifact(*, name: str) -> BackboneArtifact:
@@ -86,6 +88,7 @@ def backbone_store(
     network: str = "",
     weights: bytes = b"",
     origin: str = "",
+    card: dict[str, object] | None = None,
 ) -> BackboneArtifact:
     """Keep a backbone under a name of its own, for all processes from now on."""
     made = BackboneArtifact(
@@ -96,6 +99,7 @@ def backbone_store(
         network,
         artifact_put(data=weights, suffix=".safetensors") if weights else "",
         origin,
+        card or {},
     )
     file_write(path=_pointer(name), data=canonical_json(asdict(made)), durable=True)
     return made

@@ -100,6 +100,13 @@ def features_learn(
         network=stored.kind_of(network),
         weights=stored.network_bytes(network),
         origin=origin,
+        card={
+            "way": way.name,
+            "settings": config,
+            "seed": run.seed,
+            "pictures": len(lessons.pool),
+            "labels": sum(len(one.labels) for one in known),
+        },
     )
     _remember(run, "made", way.name, backbone.name)
     default_storage.delete(saved)

@@ -108,6 +108,14 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
     assert learner_of(project).backbone in offered
     grown = backbone_artifact(name=run.config["made"]["softmatch"])
     assert grown.origin in offered
+    settings = {"epochs": 1, "batch": 32}
+    assert grown.card == {
+        "way": "softmatch",
+        "settings": settings,
+        "seed": run.seed,
+        "pictures": 90,
+        "labels": 40,
+    }
 
 
 def test_minutes_become_epochs_before_it_begins() -> None:
