@@ -19,6 +19,7 @@ from learning.models import (
     Rule,
     RuleCheck,
     Search,
+    SearchPart,
     TrainingRun,
 )
 
@@ -104,3 +105,11 @@ class SearchAdmin(UnchangingAdmin):
     list_display = ["run", "backbone", "screen", "keep", "created_at"]
     list_select_related = ["run"]
     list_filter = ["backbone"]
+
+
+@admin.register(SearchPart)
+class SearchPartAdmin(UnchangingAdmin):
+    list_display = ["search", "number", "first_item", "last_item", "claimed_at"]
+    list_select_related = ["search__run"]
+    list_filter = ["search__run__project"]
+    exclude = ["found"]
