@@ -14,24 +14,20 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.label_features import kinds, pretrained, softmatch_accuracy
 from benchmarks.label_runs import THEIRS, Chosen, Rows, Split, accuracy, as_modal_users_do, asked, drawn
 from benchmarks.pictures import Pictures, digits, fashion, icons, larger_sets
 from benchmarks.report import Claim, print_report
-from learning.core.backbones import BACKBONES
-from learning.core.backbones.base import export
 from learning.core.networks.network import Network
-from learning.core.networks.pretrain import SIZE, pretrain
-from learning.core.predictor import Embedder
-from learning.core.pretraining import PRETRAININGS, Answered, Lessons
+from learning.core.networks.pretrain import SIZE
+from learning.core.pretraining import Answered, Lessons
 
-IMAGENET = BACKBONES["efficientnet-lite0"]
 STRATEGIES = ("margin", "typiclust", "badge", "uherding", "auto")
 MODAL = "modAL margin, LogReg on pixels"
-TABLE_MODEL, DEEP_HEAD = "transfer", "self-training"
+TABLE_MODEL = "transfer"
 BUDGETS = {
     "digits": (30, 60, 120),
     "MNIST-5k": (30, 80, 200),
@@ -70,6 +66,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="end within a minute: digits, one seed")
     parser.add_argument("--seeds", type=int, default=20, help="runs a strategy (20)")
     parser.add_argument("--deep", type=int, default=3, help="of these, how many end with SoftMatch too (3)")
+    parser.add_argument("--deep-strategies", nargs="+", default=["auto", "random"], help="whose labels")
     parser.add_argument("--sets", nargs="+", default=list(BUDGETS), choices=list(BUDGETS))
     parser.add_argument("--epochs", type=int, help="of pretraining, instead of the default")
     options = parser.parse_args()
@@ -77,11 +74,11 @@ def main() -> None:
     claims: list[Claim] = []
     for pictures in _sets(["digits"] if options.quick else options.sets):
         config = {"epochs": 4} if options.quick else {"epochs": options.epochs} if options.epochs else {}
-        seeds, deep = (2, 0) if options.quick else (options.seeds, min(options.deep, options.seeds))
+        seeds, deeper = (2, 0) if options.quick else (options.seeds, min(options.deep, options.seeds))
         strategies = ("auto",) if options.quick else (*STRATEGIES, *THEIRS)
-        more_rows, more_claims = _measured(pictures, config, strategies, seeds, deep)
-        rows += more_rows
-        claims += more_claims
+        found = _measured(pictures, config, strategies, seeds, deeper, options.deep_strategies)
+        rows += found[0]
+        claims += found[1]
     print_report("labels", rows, claims)
 
 
@@ -94,13 +91,18 @@ def _sets(names: list[str]) -> Iterator[Pictures]:
 
 
 def _measured(
-    pictures: Pictures, config: dict[str, int], strategies: Sequence[str], seeds: int, deep: int
+    pictures: Pictures,
+    config: dict[str, int],
+    strategies: Sequence[str],
+    seeds: int,
+    deep: int,
+    deep_strategies: Sequence[str],
 ) -> tuple[list[dict[str, object]], list[Claim]]:
     budgets = BUDGETS[pictures.name]
     own = pictures.prepared(SIZE)
     pool, test = drawn(pictures)
-    network = _pretrained(pictures, own[pool], config)
-    splits = list(_kinds(pictures, network, own))
+    network = pretrained(pictures, own[pool], config)
+    splits = list(kinds(pictures, network, own))
     jobs = [("random", seed) for seed in range(seeds)]
     jobs += [
         (strategy, seed)
@@ -121,63 +123,48 @@ def _measured(
     rows += _rows(pictures.name, MODAL, "the same", budgets, modal, chance)
     auto = [run.measured for run in by["auto"]]
     claims = _against_random(pictures.name, budgets, auto, chance)
-    deeper: dict[str, list[Found]] = {"random": [], "auto": []}
-    for seed in range(deep):
-        for name, found in deeper.items():
-            began = time.perf_counter()
-            lessons = {
-                budget: Lessons(own[pool], Answered(own[pool[known]], splits[0].labels[known]))
-                for budget, (known, _) in by[name][seed].known.items()
-            }
-            found.append(
-                {
-                    budget: _deep(network, lessons[budget], own[test], splits[0], known, seed)
-                    for budget, (known, _) in by[name][seed].known.items()
-                }
-            )
-            took = (time.perf_counter() - began) / len(lessons)
-            print(f"{pictures.name}: {name}, seed {seed}, SoftMatch in {took:.0f} s: {found[-1]}", flush=True)
+    deeper = {
+        name: _deeper(pictures.name, network, own, (pool, test), splits[0], by[name][:deep])
+        for name in deep_strategies
+    }
     for name, found in deeper.items():
-        rows += _rows(pictures.name, name, "SoftMatch", budgets, found, deeper["random"]) if found else []
-    if deeper["auto"]:
-        claims += [
-            Claim(
-                f"{pictures.name}, {budget} labels, auto, SoftMatch, {deep} seeds",
-                aim,
-                float(np.mean([one[budget] for one in deeper["auto"]])),
-                "%",
-                more_is_better=True,
-            )
-            for budget, aim in AIMS[pictures.name].items()
-        ]
+        compared = deeper.get("random", [{}] * len(found))
+        rows += _rows(pictures.name, name, "SoftMatch", budgets, found, compared) if found else []
+    claims += [
+        Claim(
+            f"{pictures.name}, {budget} labels, auto, SoftMatch, {deep} seeds",
+            aim,
+            float(np.mean([one[budget] for one in deeper["auto"]])),
+            "%",
+            more_is_better=True,
+        )
+        for budget, aim in AIMS[pictures.name].items()
+        if deeper["auto"]
+    ]
     return rows, claims
 
 
-def _pretrained(pictures: Pictures, images: NDArray[np.uint8], config: dict[str, int]) -> Network:
-    began = time.perf_counter()
-    torch.set_num_threads(2)
-    network = pretrain(Lessons(images), PRETRAININGS["vicreg"], config, 0)
-    print(
-        f"{pictures.name}: pretrained on {len(images):,} pictures in {time.perf_counter() - began:.0f} s",
-        flush=True,
-    )
-    return network
-
-
-def _kinds(pictures: Pictures, network: Network, own: NDArray[np.uint8]) -> Iterator[Split]:
-    pool, test = drawn(pictures)
-    labels = pictures.labels
-    for kind, onnx, images in (
-        ("ImageNet", IMAGENET.export(), pictures.prepared(IMAGENET.input_size)),
-        ("VICReg", export(network, SIZE), own),
-    ):
-        features = _embedded(onnx, images)
-        yield Split(kind, features[pool], labels[pool], features[test], labels[test], pictures.classes)
-
-
-def _embedded(onnx: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    embedder = Embedder(onnx, threads=2)
-    return np.concatenate([embedder.embed(images[i : i + 64]) for i in range(0, len(images), 64)])
+def _deeper(
+    data: str,
+    network: Network,
+    own: NDArray[np.uint8],
+    rows: tuple[Rows, Rows],
+    truth: Split,
+    runs: Sequence[Run],
+) -> list[Found]:
+    """The same labels, learned by SoftMatch."""
+    pool, test = rows
+    found: list[Found] = []
+    for run in runs:
+        began = time.perf_counter()
+        measured = {}
+        for budget, (known, _) in run.known.items():
+            lessons = Lessons(own[pool], Answered(own[pool[known]], truth.labels[known]))
+            measured[budget] = softmatch_accuracy(network, lessons, own[test], truth, known, run.seed)
+        took = (time.perf_counter() - began) / len(measured)
+        print(f"{data}: {run.strategy}, seed {run.seed}, SoftMatch in {took:.0f} s: {measured}", flush=True)
+        found.append(measured)
+    return found
 
 
 def _begin(splits: list[Split]) -> None:
@@ -202,23 +189,6 @@ def _further(budgets: Sequence[int], most: int) -> list[int]:
     return sorted({int(b * times) for b in budgets for times in FURTHER if b * times <= most})
 
 
-def _deep(
-    network: Network, lessons: Lessons, test: NDArray[np.uint8], truth: Split, known: Rows, seed: int
-) -> float:
-    """Accuracy in % of a head on what SoftMatch makes of the network."""
-    torch.set_num_threads(2)
-    grown = export(pretrain(lessons, PRETRAININGS["softmatch"], {}, seed, network=network), SIZE)
-    split = Split(
-        "SoftMatch",
-        _embedded(grown, lessons.pool),
-        truth.labels,
-        _embedded(grown, test),
-        truth.test_labels,
-        truth.classes,
-    )
-    return accuracy(Chosen(known, split), DEEP_HEAD, seed)
-
-
 def _rows(
     data: str,
     strategy: str,
@@ -230,7 +200,7 @@ def _rows(
     """One row a budget: mean accuracy, and its difference to random's with an interval."""
     for budget in budgets:
         values = np.array([one[budget] for one in found])
-        pairs = values - np.array([one[budget] for one in chance[: len(found)]])
+        pairs = values - np.array([one.get(budget, np.nan) for one in chance[: len(found)]])
         low, high = _interval(pairs)
         yield {
             "data": data,

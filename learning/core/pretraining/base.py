@@ -115,7 +115,7 @@ def pretraining(
     needs: set[str] | None = None,
     result: Result = lambda network, head: network,
     batch: int = 256,
-    looked_at: int = 30_000,
+    looked_at: int = 60_000,
     draws: bool = False,
     rate: float = 2e-3,
     decay: float = 1.0,

@@ -54,7 +54,7 @@ def teacher(network: "Network", head: "torch.nn.Module") -> "Network":
     head=two_networks,
     result=teacher,
     batch=128,
-    looked_at=25_600,
+    looked_at=38_400,
     rate=1e-3,
 )
 def softmatch(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
