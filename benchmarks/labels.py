@@ -74,7 +74,7 @@ def main() -> None:
     claims: list[Claim] = []
     for pictures in _sets(["digits"] if options.quick else options.sets):
         config = {"epochs": 4} if options.quick else {"epochs": options.epochs} if options.epochs else {}
-        seeds, deeper = (2, 0) if options.quick else (options.seeds, min(options.deep, options.seeds))
+        seeds, deeper = (1, 0) if options.quick else (options.seeds, min(options.deep, options.seeds))
         strategies = ("auto",) if options.quick else (*STRATEGIES, *THEIRS)
         found = _measured(pictures, config, strategies, seeds, deeper, options.deep_strategies)
         rows += found[0]
