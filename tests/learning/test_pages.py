@@ -220,7 +220,7 @@ def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:
     PretrainingRun.objects.update(error="", **done)
     assert "VICReg: It is used." in manager.get(address).content.decode()
     page = manager.get(f"/projects/{project.slug}/learner/").content.decode()
-    assert "VICReg on this project&#x27;s 30 images" in page
+    assert "VICReg, learned here (vicreg-1)" in page
     learner = learner_update(learner=learner_of(project), backbone="vicreg-1")
     assert learner.backbone == "vicreg-1"
     with pytest.raises(ValidationError, match="no backbone 'vicreg-2'"):

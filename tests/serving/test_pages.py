@@ -67,7 +67,7 @@ def test_the_panel_shows_the_champion_and_how_clients_judge_it(service: Service)
     url = f"/projects/{service.project.slug}/serving/panel/"
     page = signed_in(service.project, "reviewer").get(url).content.decode()
     assert "Version 1" in page
-    assert "the project&#x27;s first model" in page
+    assert "Version 1 is the first model." in page
     assert "50.0%" in page
     assert f"http://testserver{service.predict_path}" in page
     assert "curl" not in signed_in(service.project, "annotator").get(url).content.decode()
