@@ -69,10 +69,14 @@ def asked(
             count = min(max(FIRST_STEP, int(STEP_SHARE * len(known))), budget - len(known))
             split = max(splits, key=lambda one: _held_back(one, known)) if len(splits) > 1 else split
             free = np.setdiff1d(np.arange(len(split.labels)), known)
-            chosen = _theirs(strategy, split, known, free, count, seed) if strategy in THEIRS else None
-            if chosen is None:
-                # Before there is a model, a strategy that needs one falls back to random by itself.
-                chosen = select(strategy, _pool(split, known, free), count, rng).query.indices
+            theirs = _theirs(strategy, split, known, free, count, seed) if strategy in THEIRS else None
+            # Before there is a model, a strategy that needs one falls back to random by itself.
+            ours = "random" if strategy in THEIRS else strategy
+            chosen = (
+                select(ours, _pool(split, known, free), count, rng).query.indices
+                if theirs is None
+                else theirs
+            )
             known = np.concatenate([known, free[chosen]])
         yield budget, Chosen(known, split)
 
