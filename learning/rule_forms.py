@@ -154,7 +154,8 @@ class RuleForm(forms.Form):
         if not valid or self.cleaned_data["source"] == "table":
             return valid
         # Every one is asked, so that each shows what is wrong with it.
-        return not any([condition.errors for condition in self.conditions])  # noqa: C419
+        errors = [condition.errors for condition in self.conditions]
+        return not any(errors)
 
     def when(self) -> list[dict[str, Any]]:
         """The conditions that were written. The form must be valid."""

@@ -17,7 +17,7 @@ from labelling.views.access import SignedInRequest
 from learning.core.methods import METHODS
 from learning.core.weak.vote_file import MOST_BYTES, read_votes
 from learning.models import Learner, Rule, RuleCheck, TrainingRun, Work
-from learning.rule_forms import RuleForm
+from learning.rule_forms import ConditionForm, RuleForm
 from learning.selectors import activity, learner_of, metadata_fields, rule_check_of, rules_of, worker_words
 from learning.services.learners import learner_update
 from learning.services.rule_checks import DRAFT, preview_request
@@ -233,7 +233,7 @@ def _sentences(form: RuleForm) -> list[str]:
     return [str(sentence) for one in errors for sentences in one.values() for sentence in sentences]
 
 
-def _others(some: list[Item], condition: Any) -> list[Item]:  # noqa: ANN401
+def _others(some: list[Item], condition: ConditionForm) -> list[Item]:
     return [item for item in some if item.digest not in condition.picked]
 
 

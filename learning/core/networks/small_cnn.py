@@ -2,12 +2,12 @@ from collections.abc import Sequence
 
 import torch
 
-from learning.core.networks.network import Network
+from learning.core.networks.network import Convolutional
 
 WIDTHS = (32, 64, 128)
 
 
-class SmallCnn(Network):
+class SmallCnn(Convolutional):
     """A network for small pictures that a processor trains in a minute or two.
 
     Three stages of two convolutions with batch normalisation, each half the size of what comes before. S is a

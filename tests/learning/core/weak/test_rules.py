@@ -67,7 +67,7 @@ def test_a_rule_votes_where_its_conditions_hold(data: dict[str, Any], expected: 
         (rule({"kind": "pattern", "field": "a", "pattern": "("}), "is not a regular expression"),
     ],
 )
-def test_a_bad_rule_is_refused_in_a_sentence(data: Any, sentence: str) -> None:  # noqa: ANN401
+def test_a_bad_rule_is_refused_in_a_sentence(data: object, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         rule_from_json(data, classes=2)
 
