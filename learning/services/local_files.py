@@ -24,6 +24,7 @@ def artifact_file(*, digest: str, suffix: str) -> Path:
     try:
         path = Path(default_storage.path(name))
     except NotImplementedError:
+        # An object store has no paths: its objects are copied here.
         return _copy(digest, suffix)
     if path not in _checked:
         with path.open("rb") as file:
