@@ -1,0 +1,199 @@
+"""A/B: clients are divided for good, and the arms' figures are compared until they differ for sure.
+
+One observation is one unit (a client's key, or an item where there are few clients): a unit's labels are
+averaged first, because they are not independent. Labels are those of the audit stream, or other labels drawn
+without regard to the arm. x, the champion's confidence in its own answer to the same image, narrows the
+intervals (CUPED).
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from serving.core.modes.base import CHALLENGER, CHAMPION, Action, Figure, Split, State, Verdict, figure, mode
+from serving.core.modes.figures import NORMAL, evidence_figure
+from serving.core.records import Settings, setting
+from serving.core.statistics.cuped import Adjusted, Moments, adjusted_difference
+from serving.core.statistics.holm import holm
+from serving.core.statistics.mean_difference import anytime_p, half_width
+from serving.core.statistics.sample_ratio import log_mismatch_evidence
+
+MISMATCH = 0.001  # chance of taking arms for mixed up that are not
+
+
+class Metric(NamedTuple):
+    title: str
+    unit: str
+    higher_is_better: bool
+
+
+METRICS = {
+    "accuracy": Metric("Right", "share", True),
+    "listed": Metric("Right label among those listed", "share", True),
+    "errors": Metric("Errors", "share", False),
+    "latency": Metric("Latency", "ms", False),
+}
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    share: float = setting(0.5, "Share of clients", "that the challenger answers", low=0.01, high=0.9)
+    metrics: tuple[str, ...] = setting(
+        ("accuracy",),
+        "Metrics",
+        "the first decides, and none of the others may get worse",
+        choices=tuple(METRICS),
+    )
+    alpha: float = setting(
+        0.05,
+        "Chance of a wrong decision",
+        "over all metrics, however often they are looked at",
+        low=0.0001,
+        high=0.2,
+    )
+    min_units: int = setting(
+        100, "Least units an arm", "with a label, before anything is decided", low=20, high=10**7
+    )
+    planned_units: int = setting(
+        4000, "Planned units", "of both arms: there the intervals are narrowest", low=40, high=10**8
+    )
+    max_units: int = setting(
+        20_000, "Most units", "without a decision, a person is asked", low=40, high=10**9
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.metrics or len(set(self.metrics)) < len(self.metrics):
+            raise ValueError("Metrics must be at least one, and none twice.")
+        if self.max_units < self.planned_units:
+            raise ValueError(f"Most units must be at least the {self.planned_units} planned ones.")
+
+
+@dataclass(frozen=True)
+class Measured:
+    champion: Moments = field(default_factory=Moments)
+    challenger: Moments = field(default_factory=Moments)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    units: dict[str, int] = field(default_factory=dict)  # by arm: all that were assigned, labelled or not
+    metrics: dict[str, Measured] = field(default_factory=dict)  # those of the config
+
+
+class _Compared(NamedTuple):
+    n: int
+    found: Adjusted
+    half: float
+    p: float  # adjusted for the number of metrics
+    better: bool
+
+
+def split(config: Config, state: State, context: str) -> Split:
+    return Split.between(config.share)
+
+
+@mode(
+    "ab",
+    title="A/B test",
+    summary="clients are divided for good; best when what becomes of a client matters, not only an answer.",
+    config=Config,
+    evidence=Evidence,
+    split=split,
+)
+def decide(config: Config, evidence: Evidence) -> Verdict:
+    mismatch = log_mismatch_evidence(evidence.units, Split.between(config.share).weights)
+    least = min(_least(evidence.metrics.get(name, Measured())) for name in config.metrics)
+    compared = _compare(config, evidence)
+    figures = _figures(config, evidence, compared, mismatch)
+
+    def say(action: Action, rule: str, reason: str) -> Verdict:
+        return Verdict(action, rule, reason, figures)
+
+    if mismatch >= -math.log(MISMATCH):
+        counts = evidence.units.get(CHALLENGER, 0), sum(evidence.units.values())
+        return say(
+            "hold",
+            "sample-ratio",
+            f"The challenger has {counts[0]} of {counts[1]} units instead of {config.share:.0%}: "
+            "find out who is not counted before you trust any figure.",
+        )
+    if least < config.min_units:
+        return say(
+            "hold",
+            "few-units",
+            f"Waits for labels: {least} of at least {config.min_units} units an arm have one.",
+        )
+    worse = [
+        name for name in config.metrics if compared[name].p <= config.alpha and not compared[name].better
+    ]
+    if worse:
+        return say("roll_back", "worse", f"The challenger is worse: {_told(worse[0], compared[worse[0]])}.")
+    first = compared[config.metrics[0]]
+    if first.p <= config.alpha:
+        return say("promote", "better", f"The challenger is better: {_told(config.metrics[0], first)}.")
+    told = _told(config.metrics[0], first)
+    if first.n >= config.max_units:
+        return say(
+            "hold", "undecided", f"After {first.n} units neither is proven better ({told}): decide yourself."
+        )
+    return say("hold", "watching", f"Waits for more labels: {told}, which may be chance (p {first.p:.2g}).")
+
+
+def _least(measured: Measured) -> int:
+    return min(measured.champion.n, measured.challenger.n)
+
+
+def _compare(config: Config, evidence: Evidence) -> dict[str, _Compared]:
+    known = {name: evidence.metrics[name] for name in config.metrics if name in evidence.metrics}
+    known = {name: one for name, one in known.items() if _least(one) >= 2}
+    found = {name: adjusted_difference(one.champion, one.challenger) for name, one in known.items()}
+    n = {name: one.champion.n + one.challenger.n for name, one in known.items()}
+    planned = config.planned_units
+    p = [
+        anytime_p(one.difference, one.variance, n[name], config.alpha, planned) for name, one in found.items()
+    ]
+    return {
+        name: _Compared(
+            n[name],
+            one,
+            half_width(one.variance, n[name], config.alpha, planned),
+            adjusted,
+            (one.difference > 0) == METRICS[name].higher_is_better,
+        )
+        for (name, one), adjusted in zip(found.items(), holm(p), strict=True)
+    }
+
+
+def _told(name: str, one: _Compared) -> str:
+    metric = METRICS[name]
+    low, high = one.found.difference - one.half, one.found.difference + one.half
+    if metric.unit == "share":
+        return f"{metric.title.lower()} {one.found.difference:+.1%} ({low:+.1%} to {high:+.1%})"
+    return f"{metric.title.lower()} {one.found.difference:+.1f} {metric.unit} ({low:+.1f} to {high:+.1f})"
+
+
+def _figures(
+    config: Config, evidence: Evidence, compared: dict[str, _Compared], mismatch: float
+) -> tuple[Figure, ...]:
+    found: list[Figure] = []
+    for name, one in compared.items():
+        title, unit, _ = METRICS[name]
+        measured = evidence.metrics[name]
+        arms = ((CHAMPION, measured.champion.n), (CHALLENGER, measured.challenger.n))
+        for (arm, n), mean, variance in zip(arms, one.found.means, one.found.variances, strict=True):
+            half = NORMAL * math.sqrt(variance)
+            found.append(
+                figure(name, title, arm, mean, low=mean - half, high=mean + half, n=float(n), unit=unit)
+            )
+        middle = one.found.difference
+        sides = {"low": middle - one.half, "high": middle + one.half}
+        found.append(figure(name, title, "difference", middle, n=float(one.n), unit=unit, **sides))
+        found.append(
+            figure(f"{name}-p", f"{title}: p", "", one.p, limit=config.alpha, n=float(one.n), unit="")
+        )
+        saved = f"{title}: noise that the champion's confidence explains"
+        found.append(figure(f"{name}-saved", saved, "", one.found.saved, n=float(one.n)))
+    units = sum(evidence.units.values())
+    found.append(evidence_figure("Evidence of a wrong split", mismatch, MISMATCH, units, "sample-ratio"))
+    return tuple(found)
