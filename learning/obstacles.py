@@ -19,7 +19,7 @@ def nothing_to_learn(project: Project, learner: Learner) -> str:
     pool = Item.objects.filter(project=project, split=Item.Split.POOL)
     if not pool.exists():
         return "Every image is held out for measuring: import more, so that there are some to learn from."
-    by_rules = "soft" in METHODS[learner.method].needs
+    by_rules = METHODS[learner.method].uses_rules
     if ModelVersion.objects.filter(learner=learner).exists():
         if by_rules:
             return ""  # they may go on without labels

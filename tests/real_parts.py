@@ -1,4 +1,8 @@
-"""A pytest plugin: a real PostgreSQL and Redis of the run's own, up before Django reads its settings."""
+"""A pytest plugin: a real PostgreSQL and Redis of the run's own, up before Django reads its settings.
+
+Where the run has several processes (pytest-xdist), its first one owns the servers; each worker process has
+a database of its own in them, which pytest-django names, and a number of Redis's.
+"""
 
 import atexit
 import os
@@ -11,36 +15,49 @@ from types import FrameType
 
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
 
-_folder = Path(tempfile.mkdtemp(prefix="quern-tests-"))
-_postgres = EmbeddedPostgres(_folder / "postgres")
-_redis = EmbeddedRedis(_folder / "redis")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # "gw0", "gw1", ...
 
 
-def _stop() -> None:
-    _redis.stop()
-    _postgres.stop()
-    shutil.rmtree(_folder, ignore_errors=True)
+def _own() -> None:
+    """Start the servers; they and their files end with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="quern-tests-"))
+    postgres, redis = EmbeddedPostgres(folder / "postgres"), EmbeddedRedis(folder / "redis")
+
+    def stop() -> None:
+        redis.stop()
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+    # A run that is asked to end, by a time limit say, leaves no server behind.
+    signal.signal(signal.SIGTERM, _end)
+    os.environ.update(
+        DATABASE_URL=postgres.start("quern"),
+        REDIS_URL=redis.start(),
+        QUERN_DATA_DIR=str(folder / "data"),
+        QUERN_SECRET_KEY="a key for tests only",
+        QUERN_EMBEDDED="true",
+        CUDA_VISIBLE_DEVICES="",
+    )
+    os.environ.pop("QUERN_STORAGE", None)
+    os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"].replace("unix://", "redis+socket://")
+
+
+def _share() -> None:
+    """Take a part of what the first process has started."""
+    number = 1 + int(WORKER.removeprefix("gw"))
+    os.environ["REDIS_URL"] += f"?db={number}"
+    os.environ["CELERY_BROKER_URL"] += f"?virtual_host={number}"
+    os.environ["QUERN_DATA_DIR"] += f"/{WORKER}"
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-# A run that is asked to end, by a time limit say, leaves no server behind.
-signal.signal(signal.SIGTERM, _end)
-
-_data = _folder / "data"
+if WORKER:
+    _share()
+else:
+    _own()
 # The web server looks for static files at its start; collectstatic has not made the folder here.
-(_data / "static").mkdir(parents=True)
-os.environ.update(
-    DATABASE_URL=_postgres.start("quern"),
-    REDIS_URL=_redis.start(),
-    QUERN_DATA_DIR=str(_data),
-    QUERN_SECRET_KEY="a key for tests only",
-    QUERN_EMBEDDED="true",
-    CUDA_VISIBLE_DEVICES="",
-)
-os.environ.pop("CELERY_BROKER_URL", None)
-os.environ.pop("QUERN_STORAGE", None)
-os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"].replace("unix://", "redis+socket://")
-atexit.register(_stop)
+(Path(os.environ["QUERN_DATA_DIR"]) / "static").mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def rules_reckon(
 
 def weak_labels(*, learner: Learner, snapshot: Snapshot, embeddings: PoolEmbeddings) -> WeakLabels | None:
     """The soft labels of the learner's rules; None if its method takes none or no rule says anything."""
-    if "soft" not in METHODS[learner.method].needs or not len(embeddings.ids):
+    if not METHODS[learner.method].uses_rules or not len(embeddings.ids):
         return None
     rules = list(Rule.objects.filter(question=learner.question_id, enabled=True))
     reckoned = rules_reckon(learner=learner, snapshot=snapshot, rules=rules, embeddings=embeddings)

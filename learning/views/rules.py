@@ -173,7 +173,7 @@ def _list(learner: Learner) -> dict[str, Any]:
         "checking": checking,
         "live": checking or training or (bool(rows) and learner.requested_at is not None),
         "failed": newer.error if newer and newer.state == Work.State.FAILED else "",
-        "learns": method is not None and "soft" in method.needs,
+        "learns": method is not None and method.uses_rules,
         "method": method.title if method else learner.method,
         "enabled": any(rule.enabled for rule, *_ in rows),
         "activity": activity(learner.project, learner),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from learning.core.methods.base import METHODS, Method, TrainingData, method, positive
+from learning.core.methods.base import METHODS, NO_LABEL, Method, TrainingData, method, positive
 from learning.core.methods.folds import folds, held_out_answers
 from learning.core.methods.head import Head
 
@@ -13,13 +13,15 @@ NAME = "auto"
 FOLDS = 3
 SECONDS = 25.0
 ONE_EXAMPLE = "prototypes"  # where no label has two examples to compare by
+BY_RULES = "weak-supervision"  # where people's labels are of less than two classes
 
 
 @method(
     NAME,
     title="Automatic",
-    summary="compares the methods that fit the labels there are, and takes the best; the choice without a "
-    "favourite.",
+    summary="compares the methods that fit the labels and rules there are, and takes the best; the choice "
+    "without a favourite.",
+    welcomes={"soft"},
     member="transfer",
     effort=80,
 )
@@ -30,7 +32,16 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
     `effort`, not from the clock, so that a busy machine gives the same bits. The head's note is the reason.
     """
     seconds = positive(config, "seconds", SECONDS)
-    parts = folds(data.labels, FOLDS, rng)
+    people = np.flatnonzero(data.labels != NO_LABEL)
+    if len(np.unique(data.labels[people])) < 2:
+        chosen = METHODS[BY_RULES]
+        note = f"{chosen.title}: people's labels are not of two classes yet."
+        return replace(chosen.fit(data, {}, rng), note=note)
+    # What only rules speak of is always learned from, and never asked.
+    parts = [
+        (np.setdiff1d(np.arange(len(data.labels)), people[held_out]), people[held_out])
+        for _, held_out in folds(data.labels[people], FOLDS, rng)
+    ]
     if not parts:
         chosen = METHODS[ONE_EXAMPLE]
         note = f"{chosen.title}: no label has two examples yet to compare methods by."
@@ -56,7 +67,7 @@ def planned(data: TrainingData, seconds: float) -> tuple[list[Method], list[Meth
     tried: list[Method] = []
     late: list[Method] = []
     # Of transfer, with 1,728 features on one thread: 0.08 s at 40 labels, 0.4 s at 400.
-    each = (FOLDS + 1) * (0.05 + 0.0008 * len(data.labels))
+    each = (FOLDS + 1) * (0.05 + 0.0008 * int((data.labels != NO_LABEL).sum()))
     for entry in sorted(able, key=lambda m: (m.effort, m.name)):
         spent = each * sum(m.effort for m in [*tried, entry])
         (late if tried and spent > seconds else tried).append(entry)

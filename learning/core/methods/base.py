@@ -127,6 +127,12 @@ class Method:
     effort: float  # what one fit costs, in fits of transfer; measured with 1,300 open items
     fit: Fit
     together: Together | None = None  # fits several questions at once: a method for projects that ask them
+    welcomes: frozenset[str] = frozenset()  # fields that it uses where they are there
+
+    @property
+    def uses_rules(self) -> bool:
+        """Whether it sees rows that have no person's label."""
+        return "soft" in self.needs | self.welcomes
 
 
 METHODS: dict[str, Method] = {}
@@ -138,6 +144,7 @@ def method(
     title: str,
     summary: str,
     needs: set[str] | None = None,
+    welcomes: set[str] | None = None,
     member: str | None = None,
     effort: float = 1.0,
     together: Together | None = None,
@@ -145,10 +152,10 @@ def method(
     """Register a function as a method.
 
     It may rely on what `needs` names being there; where it is not, FALLBACK fits and the head's note says so.
-    Only a method that needs `soft` sees rows without a person's label. `member`, itself if not given, is a
-    quicker method for committees, which fit several heads. `effort` lets `auto` keep to its time.
+    Only a method that needs or `welcomes` `soft` sees rows without a person's label. `member`, itself if not
+    given, is a quicker method for committees, which fit several heads. `effort` lets `auto` keep to its time.
     """
-    wanted = frozenset(needs or ())
+    wanted, welcome = frozenset(needs or ()), frozenset(welcomes or ())
 
     def register(fit: Fit) -> Fit:
         def checked(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
@@ -158,9 +165,9 @@ def method(
                 lacking = " and ".join(LACKING[field] for field in missing)
                 note = f"{used.title} instead of {title}, which needs {lacking}; there are none."
                 return replace(used.fit(data, config, rng), note=note)
-            return fit(data if "soft" in wanted else data.by_people(), config, rng)
+            return fit(data if entry.uses_rules else data.by_people(), config, rng)
 
-        entry = Method(name, title, summary, wanted, member or name, effort, checked, together)
+        entry = Method(name, title, summary, wanted, member or name, effort, checked, together, welcome)
         registry.add(METHODS, entry, "method")
         return fit
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from learning.core.methods import METHODS, TrainingData
+from learning.core.methods import METHODS, NO_LABEL, TrainingData
 from learning.core.methods.auto import planned
 from tests.learning.core.test_methods import clusters, digest, fit, with_everything
 
@@ -35,6 +35,27 @@ def test_one_label_a_class_leaves_nothing_to_compare_by() -> None:
     head = fit("auto", clusters(n=3))
     assert head.note == "Prototypes: no label has two examples yet to compare methods by."
     assert digest(head) == digest(fit("prototypes", clusters(n=3)))
+
+
+def ruled(right: float, known: int) -> TrainingData:
+    """Three classes that overlap; rules that are sure of every item, and right in this share of them."""
+    data, rng = clusters(n=300, features=20), np.random.default_rng(1)
+    blurred = data.embeddings + rng.normal(size=data.embeddings.shape).astype(np.float32) * 4
+    said = np.where(rng.random(300) < right, data.labels, (data.labels + 1) % 3)
+    people = np.where(np.arange(300) < known, data.labels, NO_LABEL)
+    return TrainingData(blurred, people, 3, soft=np.eye(3)[said])
+
+
+def test_rules_are_learned_from_while_they_know_more_than_people_have_said() -> None:
+    assert fit("auto", ruled(0.95, 15)).note.startswith("Weak supervision: most right answers to 15 ")
+    assert "Weak supervision" not in fit("auto", ruled(0.4, 150)).note.partition(":")[0]
+
+
+def test_without_labels_of_two_classes_rules_alone_are_learned_from() -> None:
+    data = ruled(0.95, 1)
+    head = fit("auto", data)
+    assert head.note == "Weak supervision: people's labels are not of two classes yet."
+    assert digest(head) == digest(fit("weak-supervision", data))
 
 
 def test_what_the_time_does_not_allow_is_named() -> None:
