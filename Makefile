@@ -12,7 +12,7 @@ run: $(VENV)/.runtime
 
 # The steps run one after the other; the first that fails ends it.
 test: $(VENV)/.development lint browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .
