@@ -2,6 +2,7 @@ from django.urls import path
 
 from labelling.api.annotations import AnnotationsView, UndoView
 from labelling.api.leases import LeasesView
+from labelling.views.export import ExportView
 from labelling.views.imports import ImportsView, ImportView
 from labelling.views.items import ItemImageView
 from labelling.views.label import LabelView
@@ -25,6 +26,7 @@ urlpatterns = [
     path("projects/<slug:slug>/panel/", PanelView.as_view(), name="panel"),
     path("projects/<slug:slug>/label/", LabelView.as_view(), name="label"),
     path("projects/<slug:slug>/items/<int:pk>/image", ItemImageView.as_view(), name="item-image"),
+    path("projects/<slug:slug>/export/<str:file>", ExportView.as_view(), name="export"),
     path("projects/<slug:slug>/imports/", ImportsView.as_view(), name="imports"),
     path("projects/<slug:slug>/imports/<int:pk>/", ImportView.as_view(), name="import"),
     path("projects/<slug:slug>/members/", MembersView.as_view(), name="members"),
