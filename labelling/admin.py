@@ -21,6 +21,7 @@ from labelling.models import (
     Queue,
     QueueEntry,
     User,
+    Wanted,
 )
 
 if TYPE_CHECKING:  # Only the type checker's Django knows these as generic.
@@ -138,6 +139,12 @@ class QueueAdmin(LookOnly):
 @admin.register(QueueEntry)
 class QueueEntryAdmin(LookOnly):
     list_display = ["project", "generation", "rank", "item", "score", "suggestion", "confidence"]
+
+
+@admin.register(Wanted)
+class WantedAdmin(LookOnly):
+    list_display = ["item", "project", "kind", "reason", "created_at"]
+    list_filter = ["kind"]
 
 
 @admin.register(Lease)

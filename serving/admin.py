@@ -6,7 +6,17 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from serving.models import ApiKey, Decision, Deployment, Feedback, Prediction
+from serving.models import (
+    ApiKey,
+    Arm,
+    Decision,
+    Deployment,
+    EvidencePoint,
+    Feedback,
+    Prediction,
+    Rollout,
+    TrafficPolicy,
+)
 from serving.services.keys import key_revoke
 
 # Django's class takes its type parameter in the stubs only.
@@ -51,9 +61,31 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_filter = ["project", "action", "rule"]
 
 
+@admin.register(Rollout)
+class RolloutAdmin(ReadOnlyAdmin):
+    list_display = ["id", "project", "question", "mode", "state", "phase", "rule", "started_at", "ended_at"]
+    list_filter = ["project", "mode", "state"]
+
+
+@admin.register(Arm)
+class ArmAdmin(ReadOnlyAdmin):
+    list_display = ["rollout", "name", "model_version", "dropped", "load_error"]
+
+
+@admin.register(EvidencePoint)
+class EvidencePointAdmin(ReadOnlyAdmin):
+    list_display = ["rollout", "phase", "created_at"]
+    show_full_result_count = False
+
+
+@admin.register(TrafficPolicy)
+class TrafficPolicyAdmin(ReadOnlyAdmin):
+    list_display = ["project", "keep_images"]
+
+
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
-    list_display = ["id", "project", "model_version", "arm", "created_at", "decode_ms", "infer_ms"]
+    list_display = ["id", "project", "model_version", "arm", "status", "created_at", "decode_ms", "infer_ms"]
     list_filter = ["project", "arm"]
     show_full_result_count = False
 

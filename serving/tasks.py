@@ -2,11 +2,15 @@
 
 from celery import shared_task
 
+from serving.services.audits import audits_queue
 from serving.services.deployments import deployments_consider, deployments_create_missing
+from serving.services.rollout_rules import rollouts_look
 
 
 @shared_task
 def tick() -> None:
-    """Put new model versions into service, where their evidence allows it."""
+    """Put new model versions into service, where their evidence allows it, and look at rollouts."""
     deployments_create_missing()
     deployments_consider()
+    rollouts_look()
+    audits_queue()

@@ -2,9 +2,12 @@ from django.urls import path
 
 from serving.api.feedback import FeedbackView
 from serving.api.predict import PredictView
-from serving.views.deployment import AutomaticView, DeploymentView, PromoteView
+from serving.api.rollouts import RolloutActApiView, RolloutApiView, RolloutPointsApiView, RolloutsApiView
+from serving.views.deployment import AutomaticView, DeploymentView, PromoteView, TrafficView
 from serving.views.keys import KeyRevokeView, KeysView
 from serving.views.panel import PanelView
+from serving.views.rollout_new import RolloutNewView
+from serving.views.rollouts import RolloutActView, RolloutPartView, RolloutsView, RolloutView
 
 app_name = "serving"
 urlpatterns = [
@@ -18,6 +21,24 @@ urlpatterns = [
     path("projects/<slug:slug>/deployment/", DeploymentView.as_view(), name="deployment"),
     path("projects/<slug:slug>/deployment/promote", PromoteView.as_view(), name="promote"),
     path("projects/<slug:slug>/deployment/automatic", AutomaticView.as_view(), name="automatic"),
+    path("projects/<slug:slug>/deployment/traffic", TrafficView.as_view(), name="traffic"),
+    path("projects/<slug:slug>/rollouts/", RolloutsView.as_view(), name="rollouts"),
+    path("projects/<slug:slug>/rollouts/new/", RolloutNewView.as_view(), name="rollout-new"),
+    path("projects/<slug:slug>/rollouts/<int:pk>/", RolloutView.as_view(), name="rollout"),
+    path("projects/<slug:slug>/rollouts/<int:pk>/part/", RolloutPartView.as_view(), name="rollout-part"),
+    path("projects/<slug:slug>/rollouts/<int:pk>/act", RolloutActView.as_view(), name="rollout-act"),
+    path("api/v1/projects/<slug:slug>/rollouts", RolloutsApiView.as_view(), name="api-rollouts"),
+    path("api/v1/projects/<slug:slug>/rollouts/<int:pk>", RolloutApiView.as_view(), name="api-rollout"),
+    path(
+        "api/v1/projects/<slug:slug>/rollouts/<int:pk>/points",
+        RolloutPointsApiView.as_view(),
+        name="api-rollout-points",
+    ),
+    path(
+        "api/v1/projects/<slug:slug>/rollouts/<int:pk>/<str:act>",
+        RolloutActApiView.as_view(),
+        name="api-rollout-act",
+    ),
     path("projects/<slug:slug>/keys/", KeysView.as_view(), name="keys"),
     path("projects/<slug:slug>/keys/<int:pk>/revoke", KeyRevokeView.as_view(), name="key-revoke"),
 ]

@@ -11,6 +11,8 @@ from labelling.models import Lease, Project
 from labelling.selectors import held_items, project_for, unanswered
 from labelling.services.leases import lease_items
 
+_BLIND = (Lease.Source.HOLDOUT, Lease.Source.AUDIT, Lease.Source.TRAFFIC)
+
 
 class LeasesView(APIView):
     """Reserve the next items for the signed-in person, and renew the ones their browser holds."""
@@ -32,7 +34,7 @@ class LeasesView(APIView):
 
 
 def _leased(project: Project, lease: Lease, questions: list[int]) -> dict[str, object]:
-    shown = lease.source != Lease.Source.HOLDOUT
+    shown = lease.source not in _BLIND
     suggestion = None
     if lease.suggestion_id is not None and shown:
         suggestion = {"label": lease.suggestion_id, "confidence": lease.confidence}

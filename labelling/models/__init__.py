@@ -2,7 +2,7 @@ from labelling.models.annotation import Annotation, Consensus
 from labelling.models.imports import ImportJob, ImportRefusal
 from labelling.models.item import Item
 from labelling.models.project import Label, Membership, Project, Question
-from labelling.models.queue import Lease, Queue, QueueEntry
+from labelling.models.queue import Lease, Queue, QueueEntry, Wanted
 from labelling.models.user import User
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "Queue",
     "QueueEntry",
     "User",
+    "Wanted",
 ]

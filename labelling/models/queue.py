@@ -52,6 +52,27 @@ class QueueEntry(models.Model):
         return f"{self.rank}: item {self.item_id}"
 
 
+class Wanted(models.Model):
+    """An item that is asked besides the ranking, without a suggestion, because of what happens outside."""
+
+    class Kind(models.TextChoices):
+        AUDIT = "audit"  # drawn evenly, to measure
+        TRAFFIC = "traffic"  # picked, to learn from
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="wanted")
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, related_name="wanted")
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    reason = models.CharField(max_length=300, help_text="For managers: annotators never see it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "wanted items"
+        indexes = [models.Index(fields=["project", "id"], name="wanted_in_order")]
+
+    def __str__(self) -> str:
+        return f"item {self.item_id} wanted: {self.kind}"
+
+
 class Lease(models.Model):
     """An item handed to one person until `expires_at`.
 
@@ -63,6 +84,8 @@ class Lease(models.Model):
         RANKED = "ranked"
         RANDOM = "random"
         HOLDOUT = "holdout"
+        AUDIT = "audit"
+        TRAFFIC = "traffic"
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="leases")
     slot = models.PositiveSmallIntegerField(default=0)

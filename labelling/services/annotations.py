@@ -14,7 +14,18 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from labelling.core.aggregation import majority
-from labelling.models import Annotation, Consensus, Item, Label, Lease, Project, Question, QueueEntry, User
+from labelling.models import (
+    Annotation,
+    Consensus,
+    Item,
+    Label,
+    Lease,
+    Project,
+    Question,
+    QueueEntry,
+    User,
+    Wanted,
+)
 from labelling.selectors import standing
 
 # The first of an advisory lock's two numbers, the project's id being the second: no other lock may use it.
@@ -203,9 +214,11 @@ def _item_settle(project: Project, item: Item, question: Question, annotator: Us
     still_open = answers < overlap
     if (item.answers, item.open) != (answers, still_open):
         Item.objects.filter(pk=item.pk).update(answers=answers, open=still_open)
-    if not still_open and item.split == Item.Split.POOL:
-        # So that serving never walks past the answered head of the ranking.
-        QueueEntry.objects.filter(item=item).delete()
+    if not still_open:
+        # So that serving never walks past what is answered, at the head of the ranking or of what is wanted.
+        Wanted.objects.filter(item=item).delete()
+        if item.split == Item.Split.POOL:
+            QueueEntry.objects.filter(item=item).delete()
     mine = {one.question_id for one in said if one.annotator_id == annotator.pk}
     return all(pk in mine or given[pk] >= overlap for pk in questions)
 

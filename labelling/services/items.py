@@ -36,14 +36,15 @@ def item_bytes(*, item: Item) -> bytes:
         return bytes(stored.read())
 
 
-def items_add(*, project: Project, new: Sequence[NewItem]) -> int:
+def items_add(*, project: Project, new: Sequence[NewItem], only_pool: bool = False) -> int:
     """Insert in the given order those the project does not have; return how many those were.
 
-    Their bytes are stored already. The split and the random order are drawn here, by digest.
+    Their bytes are stored already. The split and the random order are drawn here, by digest. `only_pool`:
+    none is held out, so that the hold-out stays what it was drawn from.
     """
     if not new:
         return 0
-    seed, share = project.seed, project.holdout_share
+    seed, share = project.seed, 0.0 if only_pool else project.holdout_share
     columns: list[list[Any]] = [
         [item.digest for item in new],
         [

@@ -28,7 +28,9 @@ _UNRANKED = """
     order by item.random_rank limit greatest(0, LEFT_OVER) LOCK
 """
 
-_LEFT_OVER = "%(count)s - (select count(*) from drawn) - (select count(*) from ranked)"
+_LEFT_OVER = (
+    "%(count)s - (select count(*) from drawn) - (select count(*) from wanted) - (select count(*) from ranked)"
+)
 
 
 def _filled(template: str, **parts: str) -> str:
@@ -38,11 +40,20 @@ def _filled(template: str, **parts: str) -> str:
 
 
 # Each step takes what the ones before have left over, so a source that is dry is made up for by the others.
-# `drawn` are the blind ones: from the hold-out, or from the whole pool where a project has none.
+# `drawn` are the blind ones: from the hold-out, or from the whole pool where a project has none. `wanted` are
+# asked because of what happens outside, and are blind too, so the ranking passes them over.
 TAKE = _filled(
     """
 with nothing as (select null::bigint as id where false),
 drawn as (BLINDLY_DRAWN),
+wanted as (
+    select asked.kind, item.id, asked.id as place, null::int as rank, null::int as round_number,
+        null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others
+    from labelling_wanted asked join labelling_item item on item.id = asked.item_id
+    where asked.project_id = %(project)s and FREE and item.id not in (select id from drawn)
+    order by asked.id
+    limit greatest(0, least(%(wanted)s, %(count)s - (select count(*) from drawn))) LOCK
+),
 ranked as (
     select item.id, entry.rank as place, entry.rank,
         (select round_number from labelling_queue where project_id = %(project)s) as round_number,
@@ -52,11 +63,14 @@ ranked as (
         and entry.generation = (select generation from labelling_queue where project_id = %(project)s)
         and item.split = 'pool' and FREE
         and item.id not in (select id from drawn)
-    order by entry.rank limit greatest(0, %(count)s - (select count(*) from drawn)) LOCK
+        and not exists (select 1 from labelling_wanted asked where asked.item_id = item.id)
+    order by entry.rank
+    limit greatest(0, %(count)s - (select count(*) from drawn) - (select count(*) from wanted)) LOCK
 ),
 random as (POOL_UNRANKED),
 more as (HOLDOUT_MORE)
-select 'ranked' as source, ranked.* from ranked
+select wanted.* from wanted
+union all select 'ranked', ranked.* from ranked
 union all select 'random', random.* from random
 union all select %(blind_source)s, drawn.* from drawn
 union all select 'holdout', more.* from more
@@ -67,13 +81,13 @@ union all select 'holdout', more.* from more
     POOL_UNRANKED=_filled(
         _UNRANKED,
         SPLIT="'pool'",
-        TAKEN="select id from ranked union all select id from drawn",
+        TAKEN="select id from ranked union all select id from drawn union all select id from wanted",
         LEFT_OVER=_LEFT_OVER,
     ),
     HOLDOUT_MORE=_filled(
         _UNRANKED,
         SPLIT="'holdout'",
-        TAKEN="select id from drawn",
+        TAKEN="select id from drawn union all select id from wanted",
         LEFT_OVER=_filled("BEFORE - (select count(*) from random)", BEFORE=_LEFT_OVER),
     ),
     FREE=_FREE,

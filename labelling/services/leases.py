@@ -8,9 +8,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from labelling.core.mixing import from_holdout
+from labelling.core.mixing import from_holdout, from_wanted
 from labelling.models import Item, Lease, Project, User
 from labelling.services.lease_statements import HOLD, NUMBERS, TAKE
+
+# Of the questions that are not blind, so many at most come from outside: learning goes on meanwhile.
+WANTED_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
         if share > 0:
             share = max([share, *(row[1] or 0.0 for row in rows)])
         blind = {n for n in numbers if from_holdout(project.seed, n, share)}
-        cursor.execute(TAKE, {**params, "blind": len(blind)})
+        wanted = [n for n in numbers if n not in blind and from_wanted(project.seed, n, WANTED_SHARE)]
+        cursor.execute(TAKE, {**params, "blind": len(blind), "wanted": len(wanted)})
         taken = [_Taken(*row) for row in cursor.fetchall()]
         if not taken:
             return None
@@ -107,6 +111,10 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
         return sorted(row[0] for row in cursor.fetchall())
 
 
+_S = Lease.Source
+_ORDER = (_S.AUDIT, _S.TRAFFIC, _S.RANKED, _S.RANDOM, _S.HOLDOUT)
+
+
 def _numbered(
     taken: list[_Taken], numbers: list[int], blind: set[int], source: str
 ) -> list[tuple[int, _Taken]]:
@@ -116,7 +124,7 @@ def _numbered(
     """
     taken = sorted(taken, key=lambda one: one.place)
     drawn = [one for one in taken if one.source == source]
-    order = [one for one in (Lease.Source.RANKED, Lease.Source.RANDOM, Lease.Source.HOLDOUT) if one != source]
+    order = [one for one in _ORDER if one != source]
     others = [one for wanted in order for one in taken if one.source == wanted]
     numbered = []
     for number in numbers:

@@ -22,7 +22,7 @@ _label_part = inline_serializer(
     {"label": serializers.CharField(), "probability": serializers.FloatField(min_value=0, max_value=1)},
     many=True,
     required=False,
-    help_text="The likeliest first.",
+    help_text="The likeliest first; where two models' lists are merged, in the order to show.",
 )
 
 
@@ -37,6 +37,7 @@ class PredictionPart(serializers.Serializer[None]):
     index = serializers.IntegerField(min_value=0, help_text="The image's place in the request, from 0.")
     id = serializers.UUIDField(required=False, help_text="To send feedback to.")
     arm = serializers.CharField(required=False, help_text="Which part of a rollout answered.")
+    model = ModelPart(required=False, help_text="During a rollout: the model that answered this image.")
     labels = _label_part
     question = serializers.CharField(
         required=False, help_text="Whose answer this is, by its short name; where the project asks several."

@@ -3,6 +3,7 @@ from django.db import models
 
 from labelling.models import Project, Question
 from learning.models import ModelVersion
+from serving.models.rollout import Rollout
 
 
 class Deployment(models.Model):
@@ -32,10 +33,15 @@ class Decision(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
     previous = models.ForeignKey(ModelVersion, null=True, on_delete=models.CASCADE, related_name="+")
-    action = models.CharField(max_length=20, help_text="promote, hold, automatic-on or automatic-off")
+    rollout = models.ForeignKey(Rollout, null=True, on_delete=models.CASCADE, related_name="decisions")
+    action = models.CharField(
+        max_length=20, help_text="promote, hold, automatic-on or -off; of a rollout, what it does next."
+    )
     rule = models.CharField(max_length=60, help_text="The named rule, or 'person'.")
     reason = models.CharField(max_length=300)
-    evidence = models.JSONField(default=dict, help_text="Statistic and interval the rule looked at.")
+    evidence = models.JSONField(
+        default=dict, help_text="All that the rule looked at, and what it made of it."
+    )
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.RESTRICT, related_name="+"
     )

@@ -5,10 +5,17 @@ from django.db import models
 from labelling.models import Label, Project
 from learning.models import ModelVersion
 from serving.models.access import ApiKey
+from serving.models.rollout import Rollout
 
 
 class Prediction(models.Model):
     """The exposure event: what was asked, which arm answered with which probability, and how fast."""
+
+    class Status(models.TextChoices):
+        OK = "ok"
+        FAILED = "failed", "the arm failed, and the champion answered in its place"
+        SHADOW = "shadow", "nobody was told"
+        BROKEN = "broken", "it failed in the shadow"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="predictions")
@@ -18,7 +25,16 @@ class Prediction(models.Model):
     digest = models.CharField(max_length=64, help_text="SHA-256 of the image sent.")
     arm = models.CharField(max_length=40, default="champion")
     propensity = models.FloatField(default=1.0, help_text="The probability with which this arm was chosen.")
-    # [{"label": name, "probability": p}, ...], the likeliest first
+    status = models.CharField(max_length=6, choices=Status.choices, default=Status.OK)
+    rollout = models.ForeignKey(Rollout, null=True, on_delete=models.SET_NULL, related_name="predictions")
+    phase = models.PositiveIntegerField(null=True, help_text="Of the rollout.")
+    unit = models.CharField(max_length=32, blank=True, default="", help_text="Hash of the client's unit key.")
+    bucket = models.PositiveSmallIntegerField(null=True, help_text="Where the unit fell, of 10,000.")
+    audited = models.BooleanField(default=False, help_text="Drawn to be asked of annotators, blind.")
+    shadow_of = models.UUIDField(null=True, help_text="The answer that the client got to the same image.")
+    # What a mode needs to judge this one later: the teams of a merged list, the champion's confidence.
+    trace = models.JSONField(null=True)
+    # [{"label": name, "probability": p}, ...] in the order shown: the likeliest first, or as it was merged
     top = models.JSONField()
     decode_ms = models.FloatField()
     infer_ms = models.FloatField()
@@ -28,6 +44,11 @@ class Prediction(models.Model):
         indexes = [
             models.Index(fields=["project", "created_at"], name="prediction_in_time"),
             models.Index(fields=["project", "digest"], name="prediction_of_digest"),
+            models.Index(
+                fields=["rollout", "phase", "created_at"],
+                condition=models.Q(rollout__isnull=False),
+                name="prediction_of_rollout",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,29 +1,30 @@
-"""The champions this process has loaded, and the thread that keeps them current.
+"""The champions this process has loaded, with the arms of rollouts, and the thread that keeps them current.
 
 A request only reads a dictionary: it never asks the database which model answers and never loads one. One
-thread a process asks a few times a second; when a champion has changed it loads the new one beside the old,
-which answers until then. So a promotion reaches every process within a second, without a restart.
+thread a process asks a few times a second; when a champion or a rollout has changed it loads what is new
+beside the old, which answers until then. So a promotion, a start and a roll-back reach every process within a
+second, without a restart.
 """
 
 import logging
 import os
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db import close_old_connections, connection
-from django.db.models import Count
 
-from learning.core.predictor import Predictor
 from learning.models import ModelVersion
 from learning.services.artifacts import predictor_load
-from serving.models import Deployment
+from serving.models import Arm
+from serving.selectors import RolloutPlan, Wanted, answering_now
+from serving.services.loaded import Champion, LiveRollout, LoadedModel
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
 # So many champions are loaded before anyone has asked for them: those that changed last.
 PRELOADED = 32
-# After a champion that cannot be loaded, so many polls pass before the next try.
+# After a model that cannot be loaded, so many polls pass before the next try.
 _POLLS_BETWEEN_TRIES = 20
 
 
@@ -35,25 +36,6 @@ class ChampionLoading(Exception):
     """It has one, and this process is still loading it."""
 
 
-@dataclass(frozen=True)
-class Champion:
-    version_id: int
-    number: int
-    digest: str
-    predictor: Predictor
-    question_id: int
-    key: str  # the question's
-    several: bool  # its project asks other questions too
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    question_id: int
-    key: str
-    version_id: int
-    several: bool
-
-
 @dataclass
 class Champions:
     """One thread loads, all others only read: what they read is replaced, never changed in place."""
@@ -61,10 +43,11 @@ class Champions:
     # project -> the champion of each question that has one, in the order of asking
     _loaded: dict[int, tuple[Champion, ...]] = field(default_factory=dict)
     # project -> what should answer; None until the first poll is through
-    _wanted: dict[int, list["_Wanted"]] | None = None
+    _wanted: dict[int, list[Wanted]] | None = None
     _asked_for: set[int] = field(default_factory=set)
     # version -> polls to let pass before trying to load it again
     _failed: dict[int, int] = field(default_factory=dict)
+    _why: dict[int, str] = field(default_factory=dict)
     _thread: threading.Thread | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -102,7 +85,8 @@ class Champions:
         if self._thread is not None:
             self._thread.join()
         self._thread = None
-        self._loaded, self._wanted, self._asked_for, self._failed = {}, None, set(), {}
+        self._loaded, self._wanted, self._asked_for = {}, None, set()
+        self._failed, self._why = {}, {}
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -118,17 +102,7 @@ class Champions:
         connection.close()
 
     def _poll(self) -> None:
-        answering = Deployment.objects.exclude(champion=None)
-        newest = list(answering.order_by("-updated_at").values_list("project_id", flat=True))
-        counted = answering.annotate(asked=Count("project__questions"))
-        rows = counted.order_by("question__position", "question_id").values_list(
-            "project_id", "question_id", "question__key", "champion_id", "asked"
-        )
-        wanted: dict[int, list[_Wanted]] = {project_id: [] for project_id in newest}
-        for project_id, question_id, key, version_id, asked in rows:
-            # One that has got its first champion between the two queries waits for the next poll.
-            if version_id is not None and project_id in wanted:
-                wanted[project_id].append(_Wanted(question_id, key, version_id, asked > 1))
+        wanted = answering_now()
         self._wanted = wanted
         self._loaded = {p: c for p, c in self._loaded.items() if p in wanted}
         preloaded = set(list(wanted)[:PRELOADED])
@@ -139,37 +113,66 @@ class Champions:
             if self._stop.is_set():
                 return
 
-    def _load_project(self, project_id: int, ones: list[_Wanted]) -> None:
+    def _load_project(self, project_id: int, ones: list[Wanted]) -> None:
         standing = {champion.question_id: champion for champion in self._loaded.get(project_id, ())}
         found = []
         for one in ones:
-            champion = standing.get(one.question_id)
             if self._stop.is_set():
                 return
-            if champion is None or champion.version_id != one.version_id:
-                champion = self._load(project_id, one) or champion
+            champion = self._champion(one, standing.get(one.question_id))
             if champion is not None:
-                found.append(replace(champion, key=one.key, several=one.several))
+                found.append(champion)
         if found and tuple(found) != self._loaded.get(project_id):
             self._loaded = {**self._loaded, project_id: tuple(found)}
 
-    def _load(self, project_id: int, one: _Wanted) -> Champion | None:
-        if self._failed.get(one.version_id, 0) > 0:
-            self._failed[one.version_id] -= 1
+    def _champion(self, one: Wanted, standing: Champion | None) -> Champion | None:
+        """What is to answer; as long as it cannot be loaded, what has answered so far, without a rollout."""
+        model = standing.model if standing else None
+        if model is None or model.version_id != one.version_id:
+            model = self._load(one.version_id) or model
+        if model is None:
             return None
-        version = ModelVersion.objects.filter(pk=one.version_id).first()
+        live = standing.rollout if standing else None
+        if one.rollout is None or model.version_id != one.version_id:
+            live = None
+        elif live is None or live.plan != one.rollout:
+            live = self._live(one.rollout, model)
+        return Champion(model, one.question_id, one.key, one.several, live)
+
+    def _live(self, plan: RolloutPlan, champion: LoadedModel) -> LiveRollout | None:
+        """None until all its arms are loaded: the champion answers alone."""
+        arms = {}
+        for name, version_id in plan.arms:
+            model = champion if version_id == champion.version_id else self._load(version_id)
+            if model is None:
+                self._tell(plan, name, version_id)
+                return None
+            arms[name] = model
+        return LiveRollout.of(plan, arms)
+
+    def _load(self, version_id: int) -> LoadedModel | None:
+        if self._failed.get(version_id, 0) > 0:
+            self._failed[version_id] -= 1
+            return None
+        version = ModelVersion.objects.filter(pk=version_id).first()
         if version is None:
             return None
         try:
             predictor = predictor_load(version=version)
-        except Exception:
-            logger.exception("Version %d of project %d cannot be loaded.", version.number, project_id)
-            self._failed[one.version_id] = _POLLS_BETWEEN_TRIES
+        except Exception as error:
+            logger.exception("Version %d of project %d cannot be loaded.", version.number, version.project_id)
+            self._failed[version_id] = _POLLS_BETWEEN_TRIES
+            self._why[version_id] = f"Version {version.number} cannot be loaded: {error}"[:300]
             return None
-        self._failed.pop(one.version_id, None)
-        return Champion(
-            version.pk, version.number, version.digest, predictor, one.question_id, one.key, one.several
-        )
+        self._failed.pop(version_id, None)
+        self._why.pop(version_id, None)
+        return LoadedModel(version.pk, version.number, version.digest, predictor)
+
+    def _tell(self, plan: RolloutPlan, name: str, version_id: int) -> None:
+        """The rollout's rule looks at it: what cannot be loaded must not wait for traffic to show it."""
+        if version_id in self._why:
+            unknown = Arm.objects.filter(rollout=plan.id, name=name, load_error="")
+            unknown.update(load_error=self._why[version_id])
 
 
 champions = Champions()

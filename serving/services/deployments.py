@@ -1,13 +1,15 @@
 """Which version answers a project's clients. Every switch leaves a Decision in the same transaction."""
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 
 from labelling.models import Project, Question, User
 from learning.models import ModelVersion
 from learning.selectors import measured_on
 from serving.core.promotion import Evidence, evidence_json, verdict
-from serving.models import Decision, Deployment
+from serving.models import Decision, Deployment, Rollout
+from serving.services.rollouts import rollout_end
+from serving.services.switching import champion_pass_over, champion_set, deployment_locked
 
 
 class PromotionRefused(ValueError):
@@ -24,11 +26,15 @@ def deployments_create_missing() -> None:
 
 
 def deployments_consider() -> list[Decision]:
-    """Look at the newest version of every automatic deployment that has one it has not looked at."""
+    """Look at the newest version of every automatic deployment that has one it has not looked at.
+
+    While a rollout compares two versions, newer ones wait.
+    """
     waiting = (
         Deployment.objects.filter(automatic=True)
         .annotate(newest=Max("question__learner__model_versions__number"))
         .filter(newest__gt=F("considered"))
+        .exclude(Exists(_live_rollouts(OuterRef("question"))))
         .values_list("pk", flat=True)
     )
     decisions = [deployment_consider(deployment_id=pk) for pk in list(waiting)]
@@ -44,6 +50,8 @@ def deployment_consider(*, deployment_id: int) -> Decision | None:
     deployment = Deployment.objects.select_for_update(of=("self",)).filter(pk=deployment_id).first()
     if deployment is None or not deployment.automatic:
         return None
+    if _live_rollouts(deployment.question_id).exists():
+        return None
     candidate = ModelVersion.objects.filter(
         learner__question=deployment.question_id, number__gt=deployment.considered
     ).first()  # the newest: versions are ordered by falling number
@@ -52,10 +60,10 @@ def deployment_consider(*, deployment_id: int) -> Decision | None:
     champion = deployment.champion
     found = evidence_of(champion) if champion else None
     judged = verdict(found, evidence_of(candidate))
-    deployment.considered = candidate.number
     if judged.action == "promote":
-        deployment.champion = candidate
-    deployment.save(update_fields=["considered", "champion", "updated_at"])
+        champion_set(deployment, candidate)
+    else:
+        champion_pass_over(deployment, candidate)
     return Decision.objects.create(
         project_id=deployment.project_id,
         model_version=candidate,
@@ -70,18 +78,20 @@ def deployment_consider(*, deployment_id: int) -> Decision | None:
 @transaction.atomic
 def deployment_promote(*, project: Project, version: ModelVersion, actor: User, reason: str) -> Decision:
     """A person makes a version its question's champion. It stays until a person says otherwise: automatic
-    goes off.
+    goes off, and a rollout of the question ends.
 
     Locks the deployment row. Raises PromotionRefused for another project's version.
     """
     if version.project_id != project.pk:
         raise PromotionRefused(f"Version {version.number} belongs to another project than {project.name}.")
-    deployment = _locked(version.learner.question)
+    deployment = deployment_locked(version.learner.question)
     champion = deployment.champion
-    deployment.champion = version
     deployment.automatic = False
-    deployment.considered = max(deployment.considered, version.number)
-    deployment.save(update_fields=["champion", "automatic", "considered", "updated_at"])
+    champion_set(deployment, version)
+    for rollout in _live_rollouts(deployment.question_id):
+        rollout_end(
+            rollout=rollout, actor=actor, reason=f"{actor} promoted version {version.number} meanwhile."
+        )
     return Decision.objects.create(
         project=project,
         model_version=version,
@@ -102,7 +112,7 @@ def deployment_automatic_set(
 
     A change is a Decision on the version that answers now.
     """
-    deployment = _locked(question or project.questions.all()[0])
+    deployment = deployment_locked(question or project.questions.all()[0])
     if deployment.automatic == automatic:
         return deployment
     deployment.automatic = automatic
@@ -134,6 +144,5 @@ def evidence_of(version: ModelVersion) -> Evidence:
     )
 
 
-def _locked(question: Question) -> Deployment:
-    Deployment.objects.get_or_create(question=question, defaults={"project_id": question.project_id})
-    return Deployment.objects.select_for_update(of=("self",)).get(question=question)
+def _live_rollouts(question_id: int | OuterRef) -> QuerySet[Rollout]:
+    return Rollout.objects.filter(question=question_id, state__in=Rollout.LIVE)

@@ -12,12 +12,14 @@ _INSERT = """
 with fast as (select set_config('synchronous_commit', 'off', true))
 insert into serving_prediction (
     id, project_id, api_key_id, model_version_id, request_id, digest,
-    arm, propensity, top, decode_ms, infer_ms, created_at
+    arm, propensity, status, rollout_id, phase, unit, bucket, audited, shadow_of, trace,
+    top, decode_ms, infer_ms, created_at
 )
 select made.* from fast, (values """
 _ROW = """(
     %s::uuid, %s::bigint, %s::bigint, %s::bigint, %s::uuid, %s::text,
-    %s::text, %s::float8, %s::jsonb, %s::float8, %s::float8, %s::timestamptz
+    %s::text, %s::float8, %s::text, %s::bigint, %s::int, %s::text, %s::smallint, %s::bool, %s::uuid,
+    %s::jsonb, %s::jsonb, %s::float8, %s::float8, %s::timestamptz
 )"""
 
 
@@ -34,7 +36,9 @@ def predictions_store(*, predictions: Sequence[Prediction]) -> None:
         for row in predictions
         for value in (
             *(row.id, row.project_id, row.api_key_id, row.model_version_id, row.request_id, row.digest),
-            *(row.arm, row.propensity, json.dumps(row.top), row.decode_ms, row.infer_ms, now),
+            *(row.arm, row.propensity, row.status, row.rollout_id, row.phase, row.unit, row.bucket),
+            *(row.audited, row.shadow_of, None if row.trace is None else json.dumps(row.trace)),
+            *(json.dumps(row.top), row.decode_ms, row.infer_ms, now),
         )
     ]
     statement = "".join((_INSERT, ", ".join([_ROW] * len(predictions)), ") as made"))

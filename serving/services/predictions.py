@@ -1,9 +1,9 @@
-"""Answer images with a project's champions, and keep what was answered."""
+"""Answer images with a project's champions and their rollouts, and keep what was answered."""
 
 import hashlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from labelling.core.images import ImageRefused, open_rgb
 from learning.core.backbones import prepare
-from learning.core.predictor import Embedder
 from serving.models import ApiKey, Prediction
-from serving.services.champions import Champion
+from serving.services.afterwards import Job
+from serving.services.answers import Sent, answer_all, deal_all
+from serving.services.dealing import Dealt
+from serving.services.inference import Batch
+from serving.services.kept_images import Kept
+from serving.services.loaded import Champion
 from serving.services.prediction_log import predictions_store
-
-Pixels = npt.NDArray[np.uint8]
+from serving.services.shadow import Mirrored
 
 
 @dataclass(frozen=True)
@@ -33,70 +36,97 @@ class Answered:
     predictions: tuple[Prediction, ...]  # of each champion
 
 
-def predictions_make(
-    *, champions: Sequence[Champion], key: ApiKey, images: Sequence[bytes], top: int
-) -> list[Answered | Refused]:
-    """One outcome an image, in their order, with an answer of each champion.
+@dataclass(frozen=True)
+class Made:
+    outcomes: list[Answered | Refused]  # one an image, in their order
+    afterwards: list[Job]  # to be done once the answer has gone out
 
-    All good images go through a model in one batch, and through a backbone that champions share once.
+
+def predictions_make(
+    *, champions: Sequence[Champion], key: ApiKey, images: Sequence[bytes], top: int, unit: str = ""
+) -> Made:
+    """An answer of each champion, or of an arm of its rollout, to each good image.
+
+    All images go through a model in one batch, and through a backbone that models share once. `unit`: the
+    client's key of whoever it asks for; without it, each image is a unit of its own. Raises ModelFailed when
+    a champion fails.
     """
-    outcomes: list[Answered | Refused] = []
-    pixels: dict[int, list[Pixels]] = {champion.predictor.input_size: [] for champion in champions}
+    places, sent, pixels, refused = _read(champions, images, unit)
+    batch = Batch(pixels)
+    if not sent:
+        return Made(list(refused.values()), [])
+    dealt = [deal_all(champion, sent, batch) for champion in champions]
+    found = [
+        answer_all(champion, sent, how, batch, top) for champion, how in zip(champions, dealt, strict=True)
+    ]
     request_id = uuid.uuid4()
+    for prediction in (one for of_question in found for one in of_question):
+        prediction.project_id, prediction.api_key_id = key.project_id, key.pk
+        prediction.request_id = request_id
+    predictions_store(predictions=[one for answers in zip(*found, strict=True) for one in answers])
+    answered = {
+        place: Answered(place, answers)
+        for place, answers in zip(places, zip(*found, strict=True), strict=True)
+    }
+    outcomes = [answered.get(index) or refused[index] for index in range(len(images))]
+    raw = [images[place] for place in places]
+    return Made(outcomes, [*_mirrored(champions, dealt, found, batch), *_kept(champions, dealt, found, raw)])
+
+
+def _read(
+    champions: Sequence[Champion], images: Sequence[bytes], unit: str
+) -> tuple[list[int], list[Sent], dict[int, list[npt.NDArray[np.uint8]]], dict[int, Refused]]:
+    """The images that can be read, their pixels for each input size, and why the others cannot."""
+    models = [model for champion in champions for model in champion.models]
+    pixels: dict[int, list[npt.NDArray[np.uint8]]] = {model.predictor.input_size: [] for model in models}
+    places: list[int] = []
+    sent: list[Sent] = []
+    refused: dict[int, Refused] = {}
     for index, data in enumerate(images):
         started = time.perf_counter()
         try:
             opened = open_rgb(data)
             prepared = {size: prepare(opened, size) for size in pixels}
         except ImageRefused as refusal:
-            outcomes.append(Refused(index, str(refusal)))
+            refused[index] = Refused(index, str(refusal))
             continue
         for size, of in pixels.items():
             of.append(prepared[size])
         digest, decode_ms = hashlib.sha256(data).hexdigest(), (time.perf_counter() - started) * 1000
-        predictions = tuple(
-            Prediction(
-                project_id=key.project_id,
-                api_key_id=key.pk,
-                model_version_id=champion.version_id,
-                request_id=request_id,
-                digest=digest,
-                decode_ms=decode_ms,
-            )
-            for champion in champions
-        )
-        outcomes.append(Answered(index, predictions))
-    answered = [outcome.predictions for outcome in outcomes if isinstance(outcome, Answered)]
-    if answered:
-        batches = {size: np.stack(of) for size, of in pixels.items()}  # (B, S, S, 3) each
-        features: dict[Embedder, npt.NDArray[np.float32]] = {}
-        for place, champion in enumerate(champions):
-            _answer(champion, [predictions[place] for predictions in answered], batches, features, top)
-        predictions_store(predictions=[one for predictions in answered for one in predictions])
-    return outcomes
+        places.append(index)
+        sent.append(Sent(len(sent), digest, unit or digest, decode_ms))
+    return places, sent, pixels, refused
 
 
-def _answer(
-    champion: Champion,
-    predictions: Sequence[Prediction],
-    batches: Mapping[int, Pixels],
-    features: dict[Embedder, npt.NDArray[np.float32]],
-    top: int,
-) -> None:
-    """Fill in what the champion says; `features` keeps what its backbone makes of the batch."""
-    started = time.perf_counter()
-    predictor = champion.predictor
-    if predictor.embedder not in features:
-        features[predictor.embedder] = predictor.embedder.embed(batches[predictor.input_size])
-    probabilities = predictor.predict_features(features[predictor.embedder])  # (B, K)
-    infer_ms = (time.perf_counter() - started) * 1000
-    for prediction, row in zip(predictions, probabilities, strict=True):
-        prediction.infer_ms = infer_ms
-        prediction.top = likeliest(predictor.classes, row, top)
+def _mirrored(
+    champions: Sequence[Champion],
+    dealt: Sequence[Sequence[Dealt]],
+    found: Sequence[Sequence[Prediction]],
+    batch: Batch,
+) -> list[Mirrored]:
+    jobs = []
+    for champion, hows, predictions in zip(champions, dealt, found, strict=True):
+        live = champion.rollout
+        rows = [row for row, how in enumerate(hows) if how.mirrored]
+        if live is not None and rows:
+            jobs.append(Mirrored(live, batch.only(rows), tuple(predictions[row] for row in rows)))
+    return jobs
 
 
-def likeliest(
-    classes: Sequence[str], probabilities: npt.NDArray[np.float32], top: int
-) -> list[dict[str, str | float]]:
-    order = np.argsort(-probabilities, kind="stable")[:top]
-    return [{"label": classes[i], "probability": float(probabilities[i])} for i in order]
+def _kept(
+    champions: Sequence[Champion],
+    dealt: Sequence[Sequence[Dealt]],
+    found: Sequence[Sequence[Prediction]],
+    images: Sequence[bytes],
+) -> list[Kept]:
+    """The images that were drawn for the audit, where the project keeps them."""
+    jobs = {}
+    for champion, hows, predictions in zip(champions, dealt, found, strict=True):
+        live = champion.rollout
+        if live is None or not live.plan.keep_images:
+            continue
+        for how, prediction, data in zip(hows, predictions, images, strict=True):
+            if how.audited:
+                job = Kept(live.plan.id, prediction.project_id, prediction.digest, data)
+                jobs[prediction.digest] = job
+    return list(jobs.values())

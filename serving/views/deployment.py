@@ -12,6 +12,7 @@ from learning.models import ModelVersion
 from learning.selectors import measured_on
 from serving import selectors
 from serving.services.deployments import deployment_automatic_set, deployment_promote
+from serving.services.traffic import traffic_policy_set
 from serving.views.figures import accuracy_words, further_champions
 
 
@@ -70,6 +71,24 @@ class AutomaticView(LoginRequiredMixin, View):
         return redirect("serving:deployment", project.slug)
 
 
+class TrafficForm(forms.Form):
+    keep_images = forms.TypedChoiceField(
+        choices=[("on", "on"), ("off", "off")], coerce=lambda value: value == "on"
+    )
+
+
+class TrafficView(LoginRequiredMixin, View):
+    http_method_names = ["post"]
+
+    def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        project = project_for(request.user, slug, Membership.Role.MANAGER)
+        form = TrafficForm(request.POST)
+        if not form.is_valid():
+            return _page(request, project, "Keeping drawn images can be 'on' or 'off'.", status=422)
+        traffic_policy_set(project=project, keep_images=form.cleaned_data["keep_images"])
+        return redirect("serving:deployment", project.slug)
+
+
 def _page(request: SignedInRequest, project: Project, error: str = "", status: int = 200) -> HttpResponse:
     deployments = selectors.deployments_of(project)
     deployment = deployments[0] if deployments else None
@@ -93,6 +112,8 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
             for version in selectors.versions_of(project)
         ],
         "decisions": selectors.decisions_of(project),
+        "rollouts": [one for one in selectors.rollouts_of(project) if one.live],
+        "keeps_images": selectors.keeps_images(project),
         "is_manager": role == Membership.Role.MANAGER,
     }
     return render(request, "serving/deployment.html", context, status=status)

@@ -171,3 +171,45 @@ def test_an_administrator_promotes_another_version_and_clients_get_it_within_a_s
     time.sleep(1.0)
     # Many calls, so that every web process answers some.
     assert {version() for _ in range(20)} == {other}
+
+
+def test_a_manager_tries_a_version_and_it_is_promoted_by_what_clients_report(
+    stack: Stack, browser: Browser
+) -> None:
+    """The champion is the pinned version of the test before, of few labels; the newest has many."""
+    page = sign_in(browser, stack, "admin")
+    page.goto(f"{stack.url}/projects/digits/rollouts/")
+    page.get_by_role("link", name="New rollout").click()
+    newest = str(page.locator("#challenger option").nth(1).get_attribute("value"))
+    page.select_option("#challenger", newest)
+    page.check("[name=mode][value=shadow]")
+    page.get_by_text("Settings of Shadow").click()
+    page.fill("[name=shadow-min_labels]", "20")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#state")).to_have_text("running")
+    expect(page.get_by_role("button", name="Roll back")).to_be_visible()
+    expect(page.locator("#waits-for")).to_contain_text("Waits for labels")
+
+    key = stack.credentials["api_key"]
+    api = f"{stack.url}/api/v1/projects/digits"
+    truth = json.loads((stack.data / "demo" / "digits-truth.json").read_text())
+    time.sleep(1.0)  # every web process has the challenger by then
+    for path in sorted((stack.data / "demo" / "digits").glob("*.png")):
+        if page.locator("#state").inner_text() != "running":
+            break
+        image = path.read_bytes()
+        headers = {"Authorization": f"Bearer {key}"}
+        status, answer = call(f"{api}/predict", image, **headers, Content_Type="image/png")
+        assert status == 200, answer
+        [prediction] = answer["predictions"]
+        said = json.dumps({"label": truth[hashlib.sha256(image).hexdigest()]}).encode()
+        feedback = f"{api}/predictions/{prediction['id']}/feedback"
+        assert call(feedback, said, **headers, Content_Type="application/json")[0] == 201
+    expect(page.locator("#state")).to_have_text("promoted")
+    expect(page.locator("#waits-for")).to_contain_text("The challenger is better")
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    assert page.get_by_role("button", name="Roll back").count() == 0
+    page.screenshot(path=SHOTS / "rollout.png", full_page=True)
+    status, answer = call(f"{api}/predict", image, **headers, Content_Type="image/png")
+    assert answer["model"]["version"] == int(newest)
+    assert "come out the same" in stack.manage("decisions_replay", "digits").stdout

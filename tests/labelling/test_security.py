@@ -14,7 +14,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from labelling.models import ImportJob, Item, Project
 from learning.models import Rule, RuleCheck
-from serving.models import ApiKey
+from serving.core.modes import State
+from serving.core.records import to_json
+from serving.models import ApiKey, Rollout
 from serving.services.keys import key_create
 from tests import factories
 from tests.serving import trained
@@ -59,6 +61,16 @@ PAGES = {
     "serving:deployment": {"get": "reviewer"},
     "serving:promote": {"post": "manager"},
     "serving:automatic": {"post": "manager"},
+    "serving:traffic": {"post": "manager"},
+    "serving:rollouts": {"get": "reviewer"},
+    "serving:rollout-new": {"get": "manager", "post": "manager"},
+    "serving:rollout": {"get": "reviewer"},
+    "serving:rollout-part": {"get": "reviewer"},
+    "serving:rollout-act": {"post": "manager"},
+    "serving:api-rollouts": {"get": "reviewer", "post": "manager"},
+    "serving:api-rollout": {"get": "reviewer"},
+    "serving:api-rollout-points": {"get": "reviewer"},
+    "serving:api-rollout-act": {"post": "manager"},
     "serving:keys": {"get": "manager", "post": "manager"},
     "serving:key-revoke": {"post": "manager"},
 }
@@ -123,8 +135,14 @@ def arguments(project: Project) -> dict[str, object]:
     )
     RuleCheck.objects.create(pk=number, project=project, learner=learner, draft={})
     ApiKey.objects.create(pk=number, project=project, name="x", prefix=f"{number}"[-12:], secret_hash="")
+    version = project.model_versions.get()
+    rollout = Rollout.objects.create(
+        pk=number, project=project, question=question, mode="ab", progress=to_json(State())
+    )
+    rollout.arms.create(name="challenger", model_version=version, position=1)
     return {
         "slug": project.slug,
+        "act": "discard",
         "pk": number,
         "kind": "card",
         "file": "labels.csv",

@@ -10,6 +10,7 @@ from django.test import Client
 from labelling.models import Project
 from learning.models import ModelVersion
 from serving.models import ApiKey, Deployment
+from serving.services.afterwards import afterwards
 from serving.services.champions import ChampionLoading, NoChampion, champions
 from serving.services.deployments import deployments_consider, deployments_create_missing
 from serving.services.keys import key_create
@@ -48,6 +49,7 @@ def service(transactional_db: None) -> Iterator[Service]:
     client = Client(headers={"Authorization": f"Bearer {plain}"}, raise_request_exception=False)
     until(lambda: answers_with(project, version))
     yield Service(project, version, key, plain, client)
+    afterwards.stop()
     champions.stop()
 
 

@@ -66,7 +66,7 @@ def keys_of(project: Project) -> list[ApiKey]:
 
 def traffic_of(project: Project) -> Traffic:
     since = timezone.now() - timedelta(hours=24)
-    recent = Prediction.objects.filter(project=project, created_at__gte=since)
+    recent = Prediction.objects.filter(project=project, created_at__gte=since, shadow_of=None)
     reported = Feedback.objects.filter(
         prediction__project=project, prediction__created_at__gte=since
     ).order_by("-id")[:FEEDBACK_COUNTED]

@@ -1,0 +1,18 @@
+from django.db import models
+
+from labelling.models import Project
+
+
+class TrafficPolicy(models.Model):
+    """What a project keeps of what clients send. Without a row, the defaults hold."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="traffic_policy")
+    keep_images = models.BooleanField(
+        default=False, help_text="Images that are drawn from live traffic become items of the project."
+    )
+
+    class Meta:
+        verbose_name_plural = "traffic policies"
+
+    def __str__(self) -> str:
+        return f"traffic policy of {self.project}"

@@ -1,0 +1,45 @@
+"""Reads."""
+
+from serving.selectors.answering import RolloutPlan, Wanted, answering_now
+from serving.selectors.pages import (
+    Traffic,
+    champion_decision,
+    decisions_of,
+    deployment_of,
+    deployments_of,
+    keys_of,
+    sample_item,
+    traffic_of,
+    versions_of,
+)
+from serving.selectors.rollouts import (
+    challengers_of,
+    champion_slow_ms,
+    keeps_images,
+    rollout_decisions,
+    rollout_points,
+    rollouts_of,
+    split_now,
+)
+
+__all__ = [
+    "RolloutPlan",
+    "Traffic",
+    "Wanted",
+    "answering_now",
+    "challengers_of",
+    "champion_decision",
+    "champion_slow_ms",
+    "decisions_of",
+    "deployment_of",
+    "deployments_of",
+    "keeps_images",
+    "keys_of",
+    "rollout_decisions",
+    "rollout_points",
+    "rollouts_of",
+    "sample_item",
+    "split_now",
+    "traffic_of",
+    "versions_of",
+]

@@ -1,0 +1,66 @@
+from typing import Any
+
+from serving.models import Arm, Decision, Rollout
+from serving.selectors.truth import served
+
+# The first answer to each image by each arm: sent again, it is no new evidence.
+_FIRST = """,
+first as (
+    select distinct on (arm, digest) arm, phase, coalesce(context, '') as context, propensity, truth,
+        guess = truth as good, sure
+    from served where status = 'ok' order by arm, digest, created_at
+)
+"""
+_ANSWERS = """
+select arm, context, count(*) filter (where good) as "right", count(*) filter (where not good) as wrong,
+    count(*) filter (where truth is null) as pending
+from first group by arm, context
+"""
+# Sums over all labels, w = 1 / propensity where the arm in question answered. What the champion thinks of its
+# own answer is what is expected of it, if that is known of every image.
+_OFF_POLICY = """,
+weighed as (
+    select good::int::float8 as r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
+        case when %(arm)s = 'champion'
+            and (select bool_and(sure is not null) from first where truth is not null)
+            then sure else 0 end as q
+    from first where truth is not null
+),
+valued as (select r, w, q + w * (r - q) as phi from weighed)
+select count(*) as n, sum(w) as w, sum(w * r) as wr, sum(w ^ 2) as w2, sum(w ^ 2 * r) as w2r,
+    sum(w ^ 2 * r ^ 2) as w2rr, sum(phi) as phi, sum(phi ^ 2) as phi2
+from valued
+"""
+
+
+def gather(rollout: Rollout) -> dict[str, Any]:
+    answers: dict[str, dict[str, int]] = {}
+    by_class: dict[str, dict[str, dict[str, int]]] = {}
+    for row in served(rollout, _FIRST + _ANSWERS):
+        arm, context = row.pop("arm"), row.pop("context")
+        if context:
+            by_class.setdefault(context, {})[arm] = row
+        total = answers.setdefault(arm, dict.fromkeys(row, 0))
+        for name, count in row.items():
+            total[name] += count
+    return {
+        "answers": answers,
+        "by_class": by_class if rollout.config["by_class"] else {},
+        "weights": rollout.progress["weights"],
+        "labels_at_change": _labels_at_change(rollout),
+        "off_policy": {arm: _off_policy(rollout, arm) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
+    }
+
+
+def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:
+    [sums] = served(rollout, _FIRST + _OFF_POLICY, arm=arm)
+    return sums if sums["n"] else {}
+
+
+def _labels_at_change(rollout: Rollout) -> int:
+    """The labels that the present shares were made of."""
+    change = Decision.objects.filter(rollout=rollout, action="reweight").first()
+    if change is None:
+        return 0
+    answers = change.evidence["evidence"]["answers"].values()
+    return sum(one["right"] + one["wrong"] for one in answers)

@@ -1,0 +1,68 @@
+from typing import Any
+
+from serving.models import Arm, Rollout
+from serving.selectors.truth import served
+
+# An image that is sent again is no new evidence: the first pair of each counts.
+_PAIRS = """,
+pairs as (
+    select distinct on (shadow.digest) champion.guess as old, shadow.guess as new, shadow.truth, shadow.weight
+    from served shadow join served champion on champion.id = shadow.shadow_of
+    where shadow.status = 'shadow'
+    order by shadow.digest, shadow.created_at
+)
+"""
+_COUNTS = """
+select count(*) as pairs, count(*) filter (where old = new) as agreements,
+    count(*) filter (where old = truth and new = truth) as both_right,
+    count(*) filter (where old <> truth and new = truth) as only_new,
+    count(*) filter (where old = truth and new <> truth) as only_old,
+    count(*) filter (where old <> truth and new <> truth) as both_wrong,
+    coalesce(sum(weight) filter (where truth is not null), 0) as w,
+    coalesce(sum(weight ^ 2) filter (where truth is not null), 0) as w2,
+    coalesce(sum(weight) filter (where old = truth), 0) as old_wy,
+    coalesce(sum(weight ^ 2) filter (where old = truth), 0) as old_w2y,
+    coalesce(sum(weight) filter (where new = truth), 0) as new_wy,
+    coalesce(sum(weight ^ 2) filter (where new = truth), 0) as new_w2y
+from pairs
+"""
+_CLASSES = """
+select old, new, count(*) as n from pairs group by old, new
+"""
+_SPEED = """
+select shadow_of is null as told,
+    percentile_cont(0.5) within group (order by infer_ms) filter (where status <> 'broken') as p50,
+    percentile_cont(0.99) within group (order by infer_ms) filter (where status <> 'broken') as p99,
+    count(*) filter (where status = 'broken') as errors
+from served group by 1
+"""
+
+
+def gather(rollout: Rollout) -> dict[str, Any]:
+    [counts] = served(rollout, _PAIRS + _COUNTS)
+    classes: dict[str, dict[str, int]] = {"old": {}, "new": {}}
+    for row in served(rollout, _PAIRS + _CLASSES):
+        for side, of in classes.items():
+            of[row[side]] = of.get(row[side], 0) + row["n"]
+    speed = {row["told"]: row for row in served(rollout, _SPEED)}
+    challenger = rollout.arms.get(name=Arm.CHALLENGER)
+    labels = sum(counts[name] for name in ("both_right", "only_new", "only_old", "both_wrong"))
+    plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong")
+    return {
+        **{name: counts[name] for name in plain},
+        "champion_labels": _sums(labels, counts, "old"),
+        "challenger_labels": _sums(labels, counts, "new"),
+        "champion_classes": classes["old"],
+        "challenger_classes": classes["new"],
+        "errors": speed.get(False, {}).get("errors", 0),
+        "dropped": challenger.dropped,
+        **{f"champion_{q}_ms": speed.get(True, {}).get(q) for q in ("p50", "p99")},
+        **{f"challenger_{q}_ms": speed.get(False, {}).get(q) for q in ("p50", "p99")},
+        "load_failed": bool(challenger.load_error),
+    }
+
+
+def _sums(n: int, counts: dict[str, Any], side: str) -> dict[str, Any]:
+    """Right is 1 and wrong 0, so y is its own square."""
+    w2y = counts[f"{side}_w2y"]
+    return {"n": n, "w": counts["w"], "wy": counts[f"{side}_wy"], "w2": counts["w2"], "w2y": w2y, "w2yy": w2y}

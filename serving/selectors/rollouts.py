@@ -1,0 +1,56 @@
+"""What the pages of rollouts read."""
+
+from typing import Any
+
+import numpy as np
+
+from labelling.models import Project
+from learning.models import ModelVersion
+from serving.core.modes import Split, State, mode_named
+from serving.core.records import from_json, to_json
+from serving.models import Arm, Decision, Deployment, EvidencePoint, Prediction, Rollout, TrafficPolicy
+
+# So many of the champion's newest answers say what is slow.
+_MEASURED, _LEAST = 2_000, 100
+
+
+def rollouts_of(project: Project) -> list[Rollout]:
+    return list(Rollout.objects.filter(project=project).select_related("question", "created_by"))
+
+
+def keeps_images(project: Project) -> bool:
+    return TrafficPolicy.objects.filter(project=project, keep_images=True).exists()
+
+
+def challengers_of(deployment: Deployment, limit: int = 50) -> list[ModelVersion]:
+    """The versions that may be tried against the champion, the newest first."""
+    versions = ModelVersion.objects.filter(learner__question=deployment.question_id)
+    champion = deployment.champion_id or 0
+    return list(versions.exclude(pk=champion).defer("card")[:limit])
+
+
+def rollout_decisions(rollout: Rollout) -> list[Decision]:
+    return list(rollout.decisions.select_related("actor", "model_version"))
+
+
+def rollout_points(rollout: Rollout, after: int = 0) -> list[EvidencePoint]:
+    return list(EvidencePoint.objects.filter(rollout=rollout, pk__gt=after))
+
+
+def split_now(rollout: Rollout) -> dict[str, Any]:
+    """How requests go now: the share of each arm, and what the challenger sees besides."""
+    if rollout.state != Rollout.State.RUNNING:
+        answering = Arm.CHALLENGER if rollout.state == Rollout.State.PROMOTED else Arm.CHAMPION
+        return to_json(Split({answering: 1.0}))
+    mode = mode_named(rollout.mode)
+    state = from_json(State, rollout.progress)
+    return to_json(mode.split(mode.config_from(rollout.config), state))
+
+
+def champion_slow_ms(champion: ModelVersion | None) -> float | None:
+    """99% of its newest answers took less; None while there are few."""
+    if champion is None:
+        return None
+    answers = Prediction.objects.filter(project=champion.project_id, model_version=champion, status="ok")
+    newest = list(answers.order_by("-created_at").values_list("infer_ms", flat=True)[:_MEASURED])
+    return float(np.quantile(newest, 0.99)) if len(newest) >= _LEAST else None

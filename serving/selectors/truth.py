@@ -1,0 +1,70 @@
+"""The join: what was answered, beside what turned out to be true.
+
+A prediction's truth is what its client reported, else what people say of the same image. Only labels that
+came about without regard to the arm count:
+
+- a client's feedback (weight 1);
+- an image that people had labelled before the answer (weight 1);
+- an image of the audit, a uniform draw of all images sent (weight 1 / its share, for Hajek's estimate).
+
+What a query strategy chose to ask is left out: nobody knows the chance it had. So is an image that an arm has
+learned from, which it would know by heart, and an answer given beside a suggestion, which is drawn to it.
+"""
+
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max
+
+from learning.models import ModelVersion
+from serving.models import Rollout
+
+# `served`: one row a prediction of the rollout, with its truth and weight where they are known.
+SERVED = """
+with said as (
+    select item.id, item.digest, item.split, min(one.id) as first, min(one.created_at) as at,
+        bool_or(one.suggestion_id is not null) as suggested
+    from labelling_item item
+    join labelling_annotation one on one.item_id = item.id
+    where item.project_id = %(project)s and one.question_id = %(question)s and one.kind <> 'undo'
+        and exists (select 1 from serving_prediction sent
+            where sent.rollout_id = %(rollout)s and sent.digest = item.digest)
+    group by item.id
+),
+served as (
+    select p.id, p.phase, p.arm, p.status, p.unit, p.digest, p.propensity, p.infer_ms, p.created_at,
+        p.shadow_of, p.top, p.trace, p.top -> 0 ->> 'label' as guess, p.trace ->> 'guess' as context,
+        (p.trace ->> 'sure')::float8 as sure,
+        case when p.created_at <= statement_timestamp() - make_interval(secs => %(maturity)s)
+            then coalesce(told.name, people.name) end as truth,
+        case when told.id is not null or said.at < p.created_at
+            then 1.0::float8 else 1.0::float8 / nullif(%(audit)s::float8, 0) end as weight
+    from serving_prediction p
+    left join serving_feedback feedback on feedback.prediction_id = coalesce(p.shadow_of, p.id)
+    left join labelling_label told on told.id = feedback.label_id
+    left join said on said.digest = p.digest and not said.suggested
+        and (said.split = 'holdout' or said.first > %(learned)s)
+        and (said.at < p.created_at or p.audited)
+    left join labelling_consensus agreed on agreed.item_id = said.id and agreed.question_id = %(question)s
+    left join labelling_label people on people.id = agreed.label_id
+    where p.rollout_id = %(rollout)s
+)
+"""
+
+
+def served(rollout: Rollout, statement: str, **more: str | float) -> list[dict[str, Any]]:
+    """The rows of a statement over `served`, by their columns' names."""
+    arms = ModelVersion.objects.filter(pk__in=rollout.arms.values("model_version"))
+    params: dict[str, str | float] = {
+        "rollout": rollout.pk,
+        "project": rollout.project_id,
+        "question": rollout.question_id,
+        "maturity": rollout.maturity_seconds,
+        "audit": rollout.audit_share,
+        "learned": arms.aggregate(newest=Max("run__through_annotation"))["newest"] or 0,
+        **more,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SERVED + statement, params)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

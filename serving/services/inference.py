@@ -1,0 +1,93 @@
+"""What models make of the images of one request. Images go through a backbone that models share once."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from learning.core.predictor import Embedder
+from serving.services.loaded import LoadedModel
+
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+class ModelFailed(RuntimeError):
+    """It raised, or what it said is not a probability."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A model's answer to one image."""
+
+    classes: Sequence[str]
+    probabilities: Floats  # (K,)
+    infer_ms: float  # of the batch it was in
+
+    def ranked(self, top: int | None = None) -> list[tuple[str, float]]:
+        """Labels with their probabilities, the likeliest first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:top]
+        return [(self.classes[i], float(self.probabilities[i])) for i in order]
+
+    def likeliest(self, top: int) -> list[dict[str, str | float]]:
+        return [{"label": label, "probability": sure} for label, sure in self.ranked(top)]
+
+
+@dataclass
+class Batch:
+    """The images of a request by their row, and what backbones have made of them so far."""
+
+    pixels: Mapping[int, Sequence[Pixels]]  # by input size, (S, S, 3) of each row
+    _wanted: dict[Embedder, set[int]] = field(default_factory=lambda: defaultdict(set))
+    # (D,) and the ms of the batch it was made in
+    _features: dict[Embedder, dict[int, tuple[Floats, float]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+    def announce(self, model: LoadedModel, rows: Iterable[int]) -> None:
+        """The model will be asked of these: its backbone then sees them in one batch with all others."""
+        self._wanted[model.predictor.embedder].update(rows)
+
+    def knows(self, model: LoadedModel) -> bool:
+        """The model's backbone has seen the images already: its answer costs next to nothing."""
+        return model.predictor.embedder in self._features
+
+    def ask(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
+        """The model's answers to these rows. Raises ModelFailed."""
+        predictor = model.predictor
+        try:
+            made = self._embedded(predictor.embedder, predictor.input_size, rows)
+            started = time.perf_counter()
+            found = predictor.predict_features(np.stack([made[row][0] for row in rows]))  # (B, K)
+            took = (time.perf_counter() - started) * 1000
+        except Exception as error:
+            raise ModelFailed(f"Version {model.number} failed: {error}") from error
+        if not np.isfinite(found).all():
+            raise ModelFailed(f"Version {model.number} answered with numbers that are not finite.")
+        return {
+            row: Said(predictor.classes, said, took + made[row][1])
+            for row, said in zip(rows, found, strict=True)
+        }
+
+    def only(self, rows: Sequence[int]) -> "Batch":
+        """A batch of these rows, numbered anew, with what is known of them."""
+        kept = Batch({size: [of[row] for row in rows] for size, of in self.pixels.items()})
+        for embedder, made in self._features.items():
+            known = {at: made[row] for at, row in enumerate(rows) if row in made}
+            kept._features[embedder].update(known)
+        return kept
+
+    def _embedded(
+        self, embedder: Embedder, size: int, rows: Sequence[int]
+    ) -> Mapping[int, tuple[Floats, float]]:
+        made = self._features[embedder]
+        missing = sorted({*rows, *self._wanted[embedder]} - made.keys())
+        if missing:
+            started = time.perf_counter()
+            features = embedder.embed(np.stack([self.pixels[size][row] for row in missing]))  # (B, D)
+            took = (time.perf_counter() - started) * 1000
+            made.update({row: (one, took) for row, one in zip(missing, features, strict=True)})
+        return made

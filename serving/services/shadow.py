@@ -1,0 +1,63 @@
+"""What the challenger of a shadow rollout would have answered: asked after the answer has gone out."""
+
+import logging
+from dataclasses import dataclass
+
+from serving.core.modes import CHALLENGER
+from serving.models import Prediction
+from serving.services.inference import Batch, ModelFailed
+from serving.services.loaded import LiveRollout
+from serving.services.prediction_log import predictions_store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """Images that the challenger is to see, and what the clients were told."""
+
+    live: LiveRollout
+    batch: Batch
+    told: tuple[Prediction, ...]  # of each row
+
+    @property
+    def rollout_id(self) -> int:
+        return self.live.plan.id
+
+    @property
+    def unseen(self) -> int:
+        return len(self.told)
+
+    def do(self) -> None:
+        """Ask the challenger, and keep what it says beside the champion's answer."""
+        model = self.live.arms[CHALLENGER]
+        rows = list(range(len(self.told)))
+        said = {}
+        try:
+            said = self.batch.ask(model, rows)
+        except ModelFailed as failure:
+            logger.warning("Rollout %d, in the shadow: %s", self.live.plan.id, failure)
+        made = []
+        for row, told in enumerate(self.told):
+            heard = said.get(row)
+            made.append(
+                Prediction(
+                    project_id=told.project_id,
+                    api_key_id=told.api_key_id,
+                    model_version_id=model.version_id,
+                    request_id=told.request_id,
+                    digest=told.digest,
+                    arm=CHALLENGER,
+                    status=Prediction.Status.SHADOW if heard else Prediction.Status.BROKEN,
+                    rollout_id=told.rollout_id,
+                    phase=told.phase,
+                    unit=told.unit,
+                    bucket=told.bucket,
+                    audited=told.audited,
+                    shadow_of=told.id,
+                    top=heard.likeliest(len(told.top)) if heard else [],
+                    decode_ms=told.decode_ms,
+                    infer_ms=heard.infer_ms if heard else 0.0,
+                )
+            )
+        predictions_store(predictions=made)

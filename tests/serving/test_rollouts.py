@@ -1,0 +1,199 @@
+"""Every mode through the real HTTP API: from the rollout's start to the decision that its labels lead to."""
+
+import pytest
+
+from serving.models import Arm, Decision, Deployment, Prediction, Rollout
+from serving.services.deployments import deployment_promote, deployments_consider
+from serving.services.replay import decisions_replay
+from tests import factories
+from tests.serving import trained
+from tests.serving.conftest import Service, answers_with, until
+from tests.serving.rolled import Rolled, begun, images, rollout
+
+WRONG = (1, 0)
+
+
+def ends(rolled: Rolled, state: str) -> None:
+    """The state is reached, deployment and clients follow, and the log gives every decision again."""
+    row = rolled.row
+    assert row.state == state, (row.state, row.waits_for)
+    answering = row.challenger if state == Rollout.State.PROMOTED else rolled.service.version
+    assert Deployment.objects.get(question=row.question).champion == answering
+    until(lambda: answers_with(rolled.service.project, answering))
+    rolled.loaded()
+    assert "model" not in rolled.ask(next(images(1, 5000))[0])
+    replayed = decisions_replay()
+    assert all(one.same for one in replayed)
+    assert any(one.decision.rollout == row for one in replayed)
+
+
+@pytest.fixture
+def wrong(service: Service) -> Service:
+    """The champion is wrong about every image."""
+    worst = trained.version(service.project, seed=9, taught=WRONG)
+    deployment_promote(project=service.project, version=worst, actor=factories.user(), reason="A test.")
+    until(lambda: answers_with(service.project, worst))
+    return service
+
+
+def test_an_ab_test_divides_clients_and_rolls_a_worse_model_back(service: Service) -> None:
+    worse = trained.version(service.project, seed=1, taught=WRONG)
+    rolled = rollout(service, "ab", worse, min_units=20, planned_units=100)
+    asked = rolled.ask_and_report(20, mistaken=10)
+    assert {one["arm"] for one in asked} == {"champion", "challenger"}
+    for one in asked:
+        version = worse if one["arm"] == "challenger" else service.version
+        assert one["model"] == {"version": version.number, "digest": version.digest}
+    assert rolled.look().rule == "few-units"  # type: ignore[union-attr]  # the first look is news
+    assert rolled.look() is None, "nothing new was decided"
+    rolled.ask_and_report(80, start=2000, mistaken=10)
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule, decision.actor) == ("roll_back", "worse", None)
+    ends(rolled, Rollout.State.ROLLED_BACK)
+    # The automatic rule does not bring back what was rolled back.
+    Deployment.objects.update(automatic=True)
+    deployments_consider()
+    assert Deployment.objects.get().champion == service.version
+
+
+def test_a_unit_keeps_its_arm_and_an_image_without_one_too(service: Service) -> None:
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1))
+    image = next(images(1))[0]
+    assert len({rolled.ask(image)["arm"] for _ in range(3)}) == 1
+    units = {f"user-{n}": rolled.ask(image, **{"X-Unit-Key": f"user-{n}"})["arm"] for n in range(16)}
+    assert set(units.values()) == {"champion", "challenger"}
+    rolled.act("pause")
+    assert rolled.ask(image)["arm"] == "champion"
+    assert not rolled.ask(image).get("model")
+    rolled.act("resume")
+    for unit, arm in units.items():
+        path = f"{service.predict_path}?unit={unit}"
+        answer = service.client.post(path, image, content_type="image/png").json()
+        assert answer["predictions"][0]["arm"] == arm
+    stored = Prediction.objects.filter(rollout=rolled.pk, arm="challenger").first()
+    assert stored is not None
+    assert (stored.propensity, stored.phase, len(stored.unit)) == (0.5, 1, 32)
+    assert stored.trace is not None
+    assert stored.trace["sure"] > 0.5
+    path = f"{service.predict_path}?unit={'x' * 201}"
+    assert service.client.post(path, image, content_type="image/png").status_code == 400
+
+
+def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Service) -> None:
+    better = trained.version(wrong.project, seed=2)
+    rolled = rollout(wrong, "shadow", better, min_labels=20)
+    asked = rolled.ask_and_report(24)
+    assert {one["arm"] for one in asked} == {"champion"}
+    until(lambda: Prediction.objects.filter(status="shadow").count() == 24)
+    pair = Prediction.objects.filter(status="shadow").first()
+    assert pair is not None
+    told = Prediction.objects.get(pk=str(pair.shadow_of))
+    assert (pair.digest, pair.request_id, pair.model_version) == (told.digest, told.request_id, better)
+    assert pair.top[0]["label"] != told.top[0]["label"]
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("promote", "better")
+    assert decision.evidence["evidence"]["only_new"] == 24
+    ends(rolled, Rollout.State.PROMOTED)
+
+
+def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Service) -> None:
+    rolled = rollout(
+        service,
+        "canary",
+        trained.version(service.project, seed=1),
+        steps=[0.3, 0.6],
+        hold_seconds=0,
+        min_requests=8,
+        min_labels=0,
+    )
+    first = {one["id"]: one["arm"] for one in rolled.ask_and_report(60)}
+    assert 5 < sum(arm == "challenger" for arm in first.values()) < 35
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("advance", "step-passed")
+    rolled.loaded()
+    before = dict(Prediction.objects.filter(rollout=rolled.pk).values_list("digest", "arm"))
+    again = [rolled.ask(image) for image, _ in images(60)]
+    after = dict(Prediction.objects.filter(rollout=rolled.pk, phase=2).values_list("digest", "arm"))
+    assert {digest for digest, arm in before.items() if arm == "challenger"} < {
+        digest for digest, arm in after.items() if arm == "challenger"
+    }
+    assert len(again) == len(after) == 60
+    decision = rolled.look()
+    assert decision is not None
+    assert decision.action == "promote"
+    ends(rolled, Rollout.State.PROMOTED)
+
+
+def test_an_arm_that_fails_is_answered_for_and_taken_back(service: Service) -> None:
+    broken = trained.version(service.project, features=10)
+    rolled = rollout(
+        service, "canary", broken, steps=[0.5], hold_seconds=3600, min_requests=1000, errors_in_a_row=5
+    )
+    asked = [rolled.ask(image) for image, _ in images(24)]
+    assert {one["model"]["version"] for one in asked} == {service.version.number}
+    failed = Prediction.objects.filter(rollout=rolled.pk, status="failed")
+    assert failed.count() == sum(one["arm"] == "challenger" for one in asked) > 5
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("roll_back", "errors-in-a-row")
+    ends(rolled, Rollout.State.ROLLED_BACK)
+
+
+def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:
+    rolled = begun(service, "canary", trained.bare_version(service.project))
+    until(lambda: Arm.objects.get(rollout=rolled.pk, name="challenger").load_error != "")
+    assert "model" not in rolled.ask(next(images(1))[0])
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("roll_back", "load-failed")
+    ends(rolled, Rollout.State.ROLLED_BACK)
+
+
+def test_a_bandit_gives_the_better_arm_more_and_promotes_it(wrong: Service) -> None:
+    better = trained.version(wrong.project, seed=2)
+    rolled = rollout(wrong, "bandit", better, min_labels=10, batch_labels=5, alpha=0.0001)
+    salt = rolled.row.salt
+    rolled.ask_and_report(36, mistaken=4)
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("reweight", "thompson")
+    row = rolled.row
+    assert row.phase == 2
+    assert row.salt != salt
+    assert row.progress["weights"][""]["challenger"] > 0.9
+    rolled.loaded()
+    asked = rolled.ask_and_report(30, start=3000)
+    assert sum(one["arm"] == "challenger" for one in asked) > 20
+    assert Prediction.objects.filter(rollout=rolled.pk, phase=2, propensity__gt=0.9).exists()
+
+
+def test_a_person_ends_it_and_the_log_says_who(service: Service) -> None:
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1))
+    rolled.act("abort")
+    assert rolled.row.state == Rollout.State.ROLLED_BACK
+    assert rolled.manager.post(f"{rolled.api}/resume").status_code == 409
+    assert rolled.manager.post(f"{rolled.api}/explode").status_code == 404
+    said = list(Decision.objects.filter(rollout=rolled.pk).order_by("id").values_list("action", "rule"))
+    assert said == [("start", "person"), ("abort", "person")]
+    decisions = rolled.manager.get(rolled.api).json()["decisions"]
+    assert decisions[0]["actor"].startswith("user")
+
+
+def test_interleaving_shows_one_list_and_counts_choices_as_votes(wrong: Service) -> None:
+    better = trained.version(wrong.project, seed=2)
+    rolled = rollout(wrong, "interleaving", better, min_votes=5)
+    asked = rolled.ask_and_report(26)
+    assert {one["arm"] for one in asked} == {"merged"}
+    assert {tuple(sorted(label["label"] for label in one["labels"])) for one in asked} == {("dark", "light")}
+    stored = Prediction.objects.get(pk=asked[0]["id"])
+    assert stored.trace is not None
+    assert set(stored.trace["votes"].values()) == {"champion", "challenger"}
+    assert stored.trace["votes"].keys() == {label["label"] for label in stored.top}
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("promote", "better")
+    assert decision.evidence["evidence"]["wins_challenger"] == 26
+    ends(rolled, Rollout.State.PROMOTED)
