@@ -150,6 +150,8 @@ else:
     }
 # Where the storage is remote, the embeddings that training reads lie here too; the oldest make room.
 CACHE_DIR = DATA_DIR / "cache"
+# What was predicted a moment ago, on its way into the database.
+SPOOL_DIR = DATA_DIR / "spool"
 CACHE_BYTES = env.int("QUERN_CACHE_BYTES", default=20 * 1024**3)
 STORAGES = {
     "default": _default_storage,

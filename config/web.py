@@ -7,11 +7,13 @@ import runpy
 
 from config.wsgi import application
 from serving.services.champions import champions
+from serving.services.prediction_log import spool
 
 __all__ = ["application"]
 
 # Each process begins to load the champions when it is forked, not when the first client asks.
 os.register_at_fork(after_in_child=champions.start)
+os.register_at_fork(after_in_child=spool.start)
 
 if __name__ == "__main__":
     runpy.run_module("granian", run_name="__main__")

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from serving.api.authentication import ApiKeyAuthentication
 from serving.models import ApiKey
+from serving.services.prediction_log import CannotBeKept
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ class ProjectApiView(APIView):
         if isinstance(exc, OperationalError | InterfaceError):
             logger.exception("The database did not answer")
             exc = ComeBack("The database does not answer at the moment. Try again in a second.")
+        elif isinstance(exc, CannotBeKept):
+            logger.error("%s", exc)
+            exc = ComeBack(str(exc))
         elif isinstance(exc, IntegrityError) and not ApiKey.objects.filter(pk=self.key.pk).exists():
             # It is believed for a moment after it was deleted, alone or with its project.
             exc = AuthenticationFailed("This API key is not known any more.")

@@ -12,6 +12,7 @@ from serving.api.schema import ERRORS, FeedbackRequest, FeedbackResponse
 from serving.api.uploads import check_length
 from serving.models import Prediction
 from serving.services.feedback import FeedbackConflict, UnknownLabel, feedback_record
+from serving.services.prediction_log import prediction_find
 
 MAX_FEEDBACK = 4 * 1024
 
@@ -61,7 +62,7 @@ class FeedbackView(ProjectApiView):
 
     def _prediction(self, text: str) -> Prediction:
         try:
-            found = Prediction.objects.filter(pk=uuid.UUID(text), project_id=self.key.project_id).first()
+            found = prediction_find(project_id=self.key.project_id, pk=uuid.UUID(text))
         except ValueError:
             found = None
         if found is None:

@@ -1,46 +1,108 @@
-"""Keeping what was answered, in one round trip."""
+"""Keeping what was answered: at once in a file of this machine, a moment later in the database."""
 
 import json
+import logging
+import time
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from django.db import connection
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from serving.models import Prediction
+from serving.services.spool import SECONDS, Spool
 
-_INSERT = """
-with fast as (select set_config('synchronous_commit', 'off', true))
-insert into serving_prediction (
-    id, project_id, api_key_id, model_version_id, request_id, digest,
-    arm, propensity, status, rollout_id, phase, unit, bucket, audited, shadow_of, trace,
-    top, decode_ms, infer_ms, created_at
-)
-select made.* from fast, (values """
-_ROW = """(
-    %s::uuid, %s::bigint, %s::bigint, %s::bigint, %s::uuid, %s::text,
-    %s::text, %s::float8, %s::text, %s::bigint, %s::int, %s::text, %s::smallint, %s::bool, %s::uuid,
-    %s::jsonb, %s::jsonb, %s::float8, %s::float8, %s::timestamptz
-)"""
+logger = logging.getLogger(__name__)
+
+_FIELDS = Prediction._meta.concrete_fields
+_COLUMNS = ", ".join(f'"{field.column}"' for field in _FIELDS)
+_ID = [field.primary_key for field in _FIELDS].index(True)
+_JSON = {place for place, field in enumerate(_FIELDS) if field.get_internal_type() == "JSONField"}
+# What is written in the moment before a crash of the database's machine may be lost; a killed process loses
+# nothing. Feedback commits after its prediction in the same log, so none survives without it.
+_FAST = "set local synchronous_commit to off"
+
+
+class CannotBeKept(OSError):
+    """The disk takes no more: what cannot be recorded is not answered."""
 
 
 def predictions_store(*, predictions: Sequence[Prediction]) -> None:
-    """Insert them all or none.
+    """Keep them all. Where the spool runs, the caller waits for no database.
 
-    The commit does not wait for the disk, which could cost more than the prediction: a killed web process
-    loses nothing; a crash of the database's machine may lose the last half second. Feedback commits after
-    its prediction in the same log, so none survives without it.
+    Raises CannotBeKept.
     """
-    now = timezone.now()
-    values = [
-        value
-        for row in predictions
-        for value in (
-            *(row.id, row.project_id, row.api_key_id, row.model_version_id, row.request_id, row.digest),
-            *(row.arm, row.propensity, row.status, row.rollout_id, row.phase, row.unit, row.bucket),
-            *(row.audited, row.shadow_of, None if row.trace is None else json.dumps(row.trace)),
-            *(json.dumps(row.top), row.decode_ms, row.infer_ms, now),
-        )
+    now = timezone.now().isoformat()
+    lines = [_line(one, now) for one in predictions]
+    if not spool.running:
+        _copy(lines)
+        return
+    try:
+        spool.append(lines)
+    except OSError as error:
+        raise CannotBeKept(f"Predictions cannot be recorded on this machine: {error.strerror}.") from error
+
+
+def prediction_find(*, project_id: int, pk: uuid.UUID) -> Prediction | None:
+    """One that has just been made may be on its way into the database: it is waited for."""
+    deadline = time.monotonic() + (5 * SECONDS if spool.running else 0)
+    while True:
+        found = Prediction.objects.filter(pk=pk, project_id=project_id).first()
+        if found is not None or time.monotonic() > deadline:
+            return found
+        time.sleep(SECONDS / 2)
+
+
+def _line(prediction: Prediction, now: str) -> bytes:
+    row = [getattr(prediction, field.attname) for field in _FIELDS]
+    row = [now if field.name == "created_at" else value for field, value in zip(_FIELDS, row, strict=True)]
+    return json.dumps(row, default=str, separators=(",", ":")).encode()
+
+
+def _row(line: bytes) -> list[Any]:
+    """As COPY takes it; a JSON null of a JSON column is no value."""
+    row = json.loads(line)
+    return [
+        json.dumps(value) if place in _JSON and value is not None else value
+        for place, value in enumerate(row)
     ]
-    statement = "".join((_INSERT, ", ".join([_ROW] * len(predictions)), ") as made"))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+
+
+def _stored(lines: list[bytes], perhaps_already: bool) -> None:
+    """All of them. Those whose project, model or key was deleted meanwhile go with it."""
+    try:
+        if lines and not perhaps_already:
+            _copy(lines)
+    except (IntegrityError, DataError):
+        perhaps_already = True
+    if perhaps_already:
+        for line in lines:
+            _copy_new(line)
+
+
+def _copy(lines: list[bytes]) -> None:
+    """All or none."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FAST)
+        with cursor.copy(f"copy serving_prediction ({_COLUMNS}) from stdin") as copy:
+            for line in lines:
+                copy.write_row(_row(line))
+
+
+def _copy_new(line: bytes) -> None:
+    try:
+        if not Prediction.objects.filter(pk=_row(line)[_ID]).exists():
+            _copy([line])
+    except (IntegrityError, DataError, ValueError, ValidationError) as error:
+        logger.warning("A prediction is not kept: %s", str(error).splitlines()[0])
+
+
+def _folder() -> Path:
+    return Path(settings.SPOOL_DIR)
+
+
+spool = Spool(_folder, _stored)
