@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Draft:
-    """`teams` says whose pick each label is; "" where both would have picked it: a vote for nobody."""
+    """`teams` says whose pick each label is; "" where only a coin could say, which is nobody's."""
 
     labels: tuple[str, ...]
     teams: tuple[str, ...]
@@ -27,9 +27,9 @@ def team_draft(rankings: dict[str, Sequence[str]], length: int, rng: np.random.G
     """Two named `rankings`, best first -> a list of up to `length` different labels.
 
     The team with fewer picks takes its best label that is not in the list yet; of equals, a coin says who
-    begins (team-draft interleaving; Radlinski, Kurup and Joachims 2008). A label that both would pick next is
-    taken and credited to nobody, as what both rankings begin with (Radlinski and Craswell 2010): credit there
-    would be the coin's.
+    begins (team-draft interleaving; Radlinski, Kurup and Joachims 2008). Where both would begin with the same
+    label, it is taken and credited to nobody: credit would be the coin's. What both rankings begin with is so
+    (Radlinski and Craswell 2010), and also what follows after labels that they swap.
 
     Raises ValueError for other than two rankings.
     """
@@ -45,5 +45,5 @@ def team_draft(rankings: dict[str, Sequence[str]], length: int, rng: np.random.G
         fewest = [name for name in able if teams.count(name) == min(teams.count(other) for other in able)]
         pick = fewest[int(rng.integers(len(fewest)))]
         labels.append(str(tops[pick]))
-        teams.append("" if len(set(tops.values())) == 1 else pick)
+        teams.append("" if len(fewest) == 2 and len(set(tops.values())) == 1 else pick)
     return Draft(tuple(labels), tuple(teams))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from serving.core.modes.base import CHALLENGER, CHAMPION, Action, Figure, Split, State, Verdict, figure, mode
 from serving.core.modes.figures import NORMAL, evidence_figure
 from serving.core.records import Settings, setting
-from serving.core.statistics.cuped import Adjusted, Moments, adjusted_difference
+from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
 from serving.core.statistics.holm import holm
 from serving.core.statistics.mean_difference import anytime_p, half_width
 from serving.core.statistics.sample_ratio import log_mismatch_evidence
@@ -82,10 +82,11 @@ class Evidence:
 
 
 class _Compared(NamedTuple):
-    n: int
-    found: Adjusted
+    n: int  # units of both arms
+    difference: float
     half: float
     p: float  # adjusted for the number of metrics
+    saved: float  # the share of the variance that x explains
     better: bool
 
 
@@ -145,21 +146,22 @@ def _least(measured: Measured) -> int:
 
 
 def _compare(config: Config, evidence: Evidence) -> dict[str, _Compared]:
-    known = {name: evidence.metrics[name] for name in config.metrics if name in evidence.metrics}
+    known = {name: evidence.metrics.get(name, Measured()) for name in config.metrics}
     known = {name: one for name, one in known.items() if _least(one) >= 2}
-    found = {name: adjusted_difference(one.champion, one.challenger) for name, one in known.items()}
+    found = {name: adjusted_difference(one.champion.sums, one.challenger.sums) for name, one in known.items()}
     n = {name: one.champion.n + one.challenger.n for name, one in known.items()}
-    planned = config.planned_units
+    alpha, planned = config.alpha, config.planned_units
     p = [
-        anytime_p(one.difference, one.variance, n[name], config.alpha, planned) for name, one in found.items()
+        float(anytime_p(one.difference, one.variance, n[name], alpha, planned)) for name, one in found.items()
     ]
     return {
         name: _Compared(
-            n[name],
-            one,
-            half_width(one.variance, n[name], config.alpha, planned),
-            adjusted,
-            (one.difference > 0) == METRICS[name].higher_is_better,
+            n=n[name],
+            difference=float(one.difference),
+            half=float(half_width(one.variance, n[name], alpha, planned)),
+            p=adjusted,
+            saved=1 - float(one.variance / one.plain) if one.plain else 0.0,
+            better=bool(one.difference > 0) == METRICS[name].higher_is_better,
         )
         for (name, one), adjusted in zip(found.items(), holm(p), strict=True)
     }
@@ -167,10 +169,10 @@ def _compare(config: Config, evidence: Evidence) -> dict[str, _Compared]:
 
 def _told(name: str, one: _Compared) -> str:
     metric = METRICS[name]
-    low, high = one.found.difference - one.half, one.found.difference + one.half
+    middle, low, high = one.difference, one.difference - one.half, one.difference + one.half
     if metric.unit == "share":
-        return f"{metric.title.lower()} {one.found.difference:+.1%} ({low:+.1%} to {high:+.1%})"
-    return f"{metric.title.lower()} {one.found.difference:+.1f} {metric.unit} ({low:+.1f} to {high:+.1f})"
+        return f"{metric.title.lower()} {middle:+.1%} ({low:+.1%} to {high:+.1%})"
+    return f"{metric.title.lower()} {middle:+.1f} {metric.unit} ({low:+.1f} to {high:+.1f})"
 
 
 def _figures(
@@ -180,20 +182,18 @@ def _figures(
     for name, one in compared.items():
         title, unit, _ = METRICS[name]
         measured = evidence.metrics[name]
-        arms = ((CHAMPION, measured.champion.n), (CHALLENGER, measured.challenger.n))
-        for (arm, n), mean, variance in zip(arms, one.found.means, one.found.variances, strict=True):
+        for arm, moments in ((CHAMPION, measured.champion), (CHALLENGER, measured.challenger)):
+            mean, variance = map(float, mean_and_variance(moments.sums))
             half = NORMAL * math.sqrt(variance)
-            found.append(
-                figure(name, title, arm, mean, low=mean - half, high=mean + half, n=float(n), unit=unit)
-            )
-        middle = one.found.difference
-        sides = {"low": middle - one.half, "high": middle + one.half}
-        found.append(figure(name, title, "difference", middle, n=float(one.n), unit=unit, **sides))
+            sides = {"low": mean - half, "high": mean + half, "n": float(moments.n)}
+            found.append(figure(name, title, arm, mean, unit=unit, **sides))
+        sides = {"low": one.difference - one.half, "high": one.difference + one.half, "n": float(one.n)}
+        found.append(figure(name, title, "difference", one.difference, unit=unit, **sides))
         found.append(
             figure(f"{name}-p", f"{title}: p", "", one.p, limit=config.alpha, n=float(one.n), unit="")
         )
         saved = f"{title}: noise that the champion's confidence explains"
-        found.append(figure(f"{name}-saved", saved, "", one.found.saved, n=float(one.n)))
+        found.append(figure(f"{name}-saved", saved, "", one.saved, n=float(one.n)))
     units = sum(evidence.units.values())
     found.append(evidence_figure("Evidence of a wrong split", mismatch, MISMATCH, units, "sample-ratio"))
     return tuple(found)

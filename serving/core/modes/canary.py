@@ -2,22 +2,24 @@
 
 The baseline is what the champion answers at the same time: what slows or breaks both is not the challenger's.
 Errors and slow answers are counted afresh in each step, because the shares change between them; labels come
-late, so those of all steps count, compared within each. `abort_alpha` is shared out evenly over the three
-guardrails and, for the two that start afresh, over the steps. Too little data is a reason to wait, never to
-fail.
+late, so those of all steps count, compared within each. `abort_alpha` is shared out over the guardrails, and
+for the two that start afresh over the steps, the first half of it to the first step, which has the least to
+go by. Too little data is a reason to wait, never to fail.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from serving.core.modes.base import CHALLENGER, CHAMPION, Action, Figure, Split, State, Verdict, figure, mode
+from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Split, State, Verdict, figure, mode
 from serving.core.modes.figures import evidence_figure, share
 from serving.core.records import Settings, setting
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.rate_test import log_excess_evidence, null_share
-from serving.core.statistics.strata import Stratum, pooled_difference
+from serving.core.statistics.strata import Difference, Stratum, counts_of, pooled_difference
 
-GUARDRAILS = 3
+SPENT = {"errors": 0.5, "slow": 0.25, "accuracy": 0.25}  # of abort_alpha
+SURE = 100  # labels of both arms, before the accuracy can end a canary
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Config(Settings):
     )
     min_requests: int = setting(500, "Least requests a step", "answered by the challenger", low=1, high=10**9)
     error_ratio: float = setting(
-        1.5,
+        1.0,
         "Errors allowed",
         "times as many as the champion has of the same number of requests",
         low=1,
@@ -67,6 +69,15 @@ class Config(Settings):
         super().__post_init__()
         if not self.steps or list(self.steps) != sorted(set(self.steps)):
             raise ValueError("Steps must be at least one share of traffic, each larger than the one before.")
+
+    def level(self, guardrail: str, step: int) -> float:
+        """What this guardrail may err by in this step; 1/2 + 1/4 + ... of its part of `abort_alpha`."""
+        share = 1.0 if guardrail == "accuracy" else 0.5 ** (step + 1)
+        return self.abort_alpha * SPENT[guardrail] * share
+
+    @property
+    def planned_labels(self) -> float:
+        return max(200.0, 10.0 * self.min_labels)
 
 
 @dataclass(frozen=True)
@@ -102,76 +113,69 @@ def split(config: Config, state: State, context: str) -> Split:
     split=split,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
-    challenger, champion = evidence.challenger, evidence.champion
-    each = config.abort_alpha / GUARDRAILS
-    per_step = each / len(config.steps)
-    weight = config.steps[evidence.step]
     logs = {
-        "errors": _log_excess(challenger.errors, champion.errors, config.error_ratio, weight, evidence),
-        "slow": _log_excess(challenger.slow, champion.slow, config.slow_ratio, weight, evidence),
+        "errors": _log_excess("errors", config.error_ratio, config, evidence),
+        "slow": _log_excess("slow", config.slow_ratio, config, evidence),
     }
-    found = pooled_difference(evidence.labels)
-    figures = _figures(config, evidence, logs, per_step)
-
-    def say(action: Action, rule: str, reason: str, state: State | None = None) -> Verdict:
-        return Verdict(action, rule, reason, figures, state)
-
-    if evidence.load_failed:
-        return say("roll_back", "load-failed", "The challenger's model cannot be loaded.")
-    if challenger.errors_in_a_row >= config.errors_in_a_row > champion.errors_in_a_row:
-        return say(
-            "roll_back",
-            "errors-in-a-row",
-            f"The challenger failed {challenger.errors_in_a_row} times in a row.",
-        )
-    for rule, what in (("errors", "errors"), ("slow", "slow answers")):
-        if logs[rule] >= -math.log(per_step):
-            return say(
-                "roll_back",
-                rule,
-                f"The challenger has {getattr(challenger, rule)} {what} in {challenger.requests} requests, "
-                f"the champion {getattr(champion, rule)} in {champion.requests}.",
-            )
-    if found and found.n >= 2 * config.min_labels:
-        worst = found.difference + half_width(found.variance, found.n, each, _planned(config))
-        if worst < 0:
-            return say(
-                "roll_back", "less-accurate", f"The challenger is at least {-worst:.1%} less accurate."
-            )
+    labels = pooled_difference(counts_of(evidence.labels))
+    figures = tuple(_figures(config, evidence, logs, labels))
+    tripped = _tripped(config, evidence, logs, labels)
+    if tripped:
+        return Verdict("roll_back", *tripped, figures)
     waits = _waits(config, evidence)
+    share_now = config.steps[evidence.step]
     if waits:
-        return say("hold", "watching", f"Waits for {' and '.join(waits)} at {weight:.0%} of traffic.")
+        reason = f"Waits for {' and '.join(waits)} at {share_now:.0%} of traffic."
+        return Verdict("hold", "watching", reason, figures)
     if evidence.step + 1 < len(config.steps):
-        share_next = config.steps[evidence.step + 1]
-        return say(
-            "advance",
-            "step-passed",
-            f"No guardrail was passed in {challenger.requests} requests at {weight:.0%}: "
-            f"the challenger now gets {share_next:.0%}.",
-            State(step=evidence.step + 1),
+        reason = (
+            f"No guardrail was passed in {evidence.challenger.requests} requests at {share_now:.0%}: "
+            f"the challenger now gets {config.steps[evidence.step + 1]:.0%}."
         )
-    if config.min_labels and found:
-        least = found.difference - half_width(found.variance, found.n, 2 * config.alpha, _planned(config))
-        if least <= -config.accuracy_margin:
-            return say(
-                "hold",
-                "accuracy-open",
-                f"Waits for more labels: the challenger may still be {-least:.1%} less accurate, "
-                f"and {config.accuracy_margin:.1%} are allowed.",
+        return Verdict("advance", "step-passed", reason, figures, State(step=evidence.step + 1))
+    if config.min_labels == 0:
+        reason = "Every step was passed without a guardrail; no labels were asked for."
+        return Verdict("promote", "all-steps-passed", reason, figures)
+    worst = _half(labels, 2 * config.alpha, config) - float(labels.difference)  # one-sided
+    if worst >= config.accuracy_margin:
+        reason = (
+            f"Waits for more labels: the challenger may still be {worst:.1%} less accurate, "
+            f"and {config.accuracy_margin:.1%} are allowed."
+        )
+        return Verdict("hold", "accuracy-open", reason, figures)
+    reason = f"Every step was passed without a guardrail; it is at most {max(0.0, worst):.1%} less accurate."
+    return Verdict("promote", "all-steps-passed", reason, figures)
+
+
+def _tripped(
+    config: Config, evidence: Evidence, logs: dict[str, float], labels: Difference
+) -> tuple[str, str] | None:
+    """Rule and reason of a rollback."""
+    new, old = evidence.challenger, evidence.champion
+    if evidence.load_failed:
+        return "load-failed", "The challenger's model cannot be loaded."
+    if new.errors_in_a_row >= config.errors_in_a_row > old.errors_in_a_row:
+        return "errors-in-a-row", f"The challenger failed {new.errors_in_a_row} times in a row."
+    for rule, what in (("errors", "errors"), ("slow", "slow answers")):
+        if logs[rule] >= -math.log(config.level(rule, evidence.step)):
+            return rule, (
+                f"The challenger has {getattr(new, rule)} {what} in {new.requests} requests, "
+                f"the champion {getattr(old, rule)} in {old.requests}."
             )
-        proof = f"at most {max(0.0, -least):.1%} less accurate"
-    else:
-        proof = "no labels were asked for"
-    return say("promote", "all-steps-passed", f"Every step was passed without a guardrail; {proof}.")
+    best = float(labels.difference) + _half(labels, config.level("accuracy", evidence.step), config)
+    if labels.n >= max(SURE, 2 * config.min_labels) and best < 0:
+        return "less-accurate", f"The challenger is at least {-best:.1%} less accurate."
+    return None
 
 
-def _planned(config: Config) -> float:
-    return max(200.0, 10.0 * config.min_labels)
+def _half(labels: Difference, alpha: float, config: Config) -> float:
+    return float(half_width(labels.variance, labels.n, alpha, config.planned_labels)) if labels.n else 1.0
 
 
-def _log_excess(new: int, old: int, ratio: float, weight: float, evidence: Evidence) -> float:
-    share_of_events = null_share(evidence.challenger.requests, evidence.champion.requests, weight, ratio)
-    return log_excess_evidence(new, old, share_of_events)
+def _log_excess(what: str, ratio: float, config: Config, evidence: Evidence) -> float:
+    new, old = evidence.challenger, evidence.champion
+    coin = null_share(new.requests, old.requests, config.steps[evidence.step], ratio)
+    return float(log_excess_evidence(getattr(new, what), getattr(old, what), coin))
 
 
 def _waits(config: Config, evidence: Evidence) -> list[str]:
@@ -190,34 +194,20 @@ def _waits(config: Config, evidence: Evidence) -> list[str]:
 
 
 def _figures(
-    config: Config, evidence: Evidence, logs: dict[str, float], per_step: float
-) -> tuple[Figure, ...]:
-    found = []
+    config: Config, evidence: Evidence, logs: dict[str, float], labels: Difference
+) -> Iterable[Figure]:
     level = 1 - config.alpha
-    titles = {"errors": "Errors", "slow": "Slow answers"}
-    for name, title in titles.items():
+    for name, title in (("errors", "Errors"), ("slow", "Slow answers")):
         for arm, traffic in ((CHAMPION, evidence.champion), (CHALLENGER, evidence.challenger)):
-            found.append(share(name, title, arm, getattr(traffic, name), traffic.requests, level))
-        n = getattr(evidence.champion, name) + getattr(evidence.challenger, name)
-        found.append(
-            evidence_figure(f"Evidence of more {title.lower()}", logs[name], per_step, n, f"{name}-evidence")
-        )
-    right = {
-        CHAMPION: (
-            sum(s.champion_right for s in evidence.labels),
-            sum(s.champion_labels for s in evidence.labels),
-        ),
-        CHALLENGER: (
-            sum(s.challenger_right for s in evidence.labels),
-            sum(s.challenger_labels for s in evidence.labels),
-        ),
-    }
-    found += [share("accuracy", "Right", arm, *counts, level) for arm, counts in right.items()]
-    pooled = pooled_difference(evidence.labels)
-    if pooled:
-        half = half_width(pooled.variance, pooled.n, config.alpha, _planned(config))
-        low, high = pooled.difference - half, pooled.difference + half
-        found.append(
-            figure("accuracy", "Right", "difference", pooled.difference, low=low, high=high, n=pooled.n)
-        )
-    return tuple(found)
+            yield share(name, title, arm, getattr(traffic, name), traffic.requests, level)
+        events = getattr(evidence.champion, name) + getattr(evidence.challenger, name)
+        told = f"Evidence of more {title.lower()}"
+        level_now = config.level(name, evidence.step)
+        yield evidence_figure(told, logs[name], level_now, events, f"{name}-evidence")
+    x, n, y, m = counts_of(evidence.labels).sum(axis=0).tolist()
+    yield share("accuracy", "Right", CHAMPION, x, n, level)
+    yield share("accuracy", "Right", CHALLENGER, y, m, level)
+    if labels.n:
+        middle, half = float(labels.difference), _half(labels, config.alpha, config)
+        sides = {"low": middle - half, "high": middle + half, "n": float(labels.n)}
+        yield figure("accuracy", "Right", "difference", middle, **sides)

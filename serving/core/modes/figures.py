@@ -47,4 +47,4 @@ def paired_difference(
     difference = (only_new - only_old) / labels
     # A pair more on each side: no variance of 0 from a few labels that do not tell.
     spread = (only_new + only_old + 2) / (labels + 2) - difference**2
-    return difference, half_width(spread / labels, labels, alpha, planned)
+    return difference, float(half_width(spread / labels, labels, alpha, planned))

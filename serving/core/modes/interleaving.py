@@ -57,7 +57,7 @@ def split(config: Config, state: State, context: str) -> Split:
 def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.wins_challenger, evidence.wins_champion
     votes, choices = new + old, new + old + evidence.ties
-    log_e = log_sign_evidence(new, old)
+    log_e = float(log_sign_evidence(new, old))
     figures = _figures(config, evidence, log_e)
     found = f"{new} choices for the challenger, {old} for the champion, {evidence.ties} for neither"
 

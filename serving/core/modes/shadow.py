@@ -93,7 +93,7 @@ def split(config: Config, state: State, context: str) -> Split:
 def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.only_new, evidence.only_old
     labels = new + old + evidence.both_right + evidence.both_wrong
-    log_e = log_sign_evidence(new, old)
+    log_e = float(log_sign_evidence(new, old))
     difference, half = paired_difference(new, old, labels, config.alpha, config.max_labels)
     figures = _figures(config, evidence, labels, log_e, difference, half)
 

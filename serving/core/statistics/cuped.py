@@ -1,6 +1,11 @@
 """Less noise in a difference of means, by what was known before the arms were drawn."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -14,51 +19,47 @@ class Moments:
     xx: float = 0.0
     xy: float = 0.0
 
+    @property
+    def sums(self) -> Floats:
+        """(6,)"""
+        return np.array(astuple(self), float)
+
 
 @dataclass(frozen=True)
 class Adjusted:
-    difference: float  # challenger - champion
-    variance: float  # of the difference
-    means: tuple[float, float]  # champion, challenger; not adjusted
-    variances: tuple[float, float]  # of these means
-    saved: float  # the share of the variance that x explains
+    difference: Floats  # challenger - champion
+    variance: Floats  # of the difference
+    plain: Floats  # the variance it would have without x
 
 
-def _spread(sum_a: float, sum_b: float, product: float, n: int) -> float:
-    return (product - sum_a * sum_b / n) / (n - 1)
+def mean_and_variance(sums: Floats) -> tuple[Floats, Floats]:
+    """Of y, and of its mean; not adjusted. (6, ...) as in Moments, n >= 2."""
+    n, y, yy = sums[:3]
+    return y / n, np.maximum(0, _co(y, y, yy, n)) / n
 
 
-def adjusted_difference(champion: Moments, challenger: Moments) -> Adjusted:
-    """y - theta (x - mean x), theta = cov(x, y) / var(x) over both arms (CUPED; Deng, Xu, Kohavi and Walker
+def adjusted_difference(champion: Floats, challenger: Floats) -> Adjusted:
+    """y - theta (x - mean x), theta = cov(x, y) / var(x) within both arms (CUPED; Deng, Xu, Kohavi and Walker
     2013, equation 4). The arms are drawn without regard to x, so the difference keeps its mean and loses the
     part of its variance that x explains. Without x (all of it 0) nothing is adjusted.
 
-    Raises ValueError for an arm of fewer than two units.
+    (6, ...) sums of each arm as in Moments, n >= 2.
     """
     arms = (champion, challenger)
-    if min(arm.n for arm in arms) < 2:
-        raise ValueError("A difference of means needs two units of each arm.")
-    xx = sum((arm.n - 1) * _spread(arm.x, arm.x, arm.xx, arm.n) for arm in arms)
-    xy = sum((arm.n - 1) * _spread(arm.x, arm.y, arm.xy, arm.n) for arm in arms)
-    theta = xy / xx if xx > 0 else 0.0
-    plain = [max(0.0, _spread(arm.y, arm.y, arm.yy, arm.n)) for arm in arms]
-    left = [
-        max(
-            0.0,
-            one
-            - 2 * theta * _spread(arm.x, arm.y, arm.xy, arm.n)
-            + theta**2 * _spread(arm.x, arm.x, arm.xx, arm.n),
-        )
-        for one, arm in zip(plain, arms, strict=True)
-    ]
-    means = (champion.y / champion.n, challenger.y / challenger.n)
-    ahead = challenger.x / challenger.n - champion.x / champion.n
-    variance = left[0] / champion.n + left[1] / challenger.n
-    before = plain[0] / champion.n + plain[1] / challenger.n
+    xx = sum((n - 1) * _co(x, x, xx, n) for n, _, _, x, xx, _ in arms)
+    xy = sum((n - 1) * _co(x, y, xy, n) for n, y, _, x, _, xy in arms)
+    theta = np.divide(xy, xx, out=np.zeros(np.shape(xx)), where=np.asarray(xx) > 1e-12)
+    difference = challenger[1] / challenger[0] - champion[1] / champion[0]
+    ahead = challenger[3] / challenger[0] - champion[3] / champion[0]
+    plain = [mean_and_variance(arm)[1] for arm in arms]
+    saved = [(2 * theta * _co(x, y, xy, n) - theta**2 * _co(x, x, xx, n)) / n for n, y, _, x, xx, xy in arms]
     return Adjusted(
-        difference=means[1] - means[0] - theta * ahead,
-        variance=variance,
-        means=means,
-        variances=(plain[0] / champion.n, plain[1] / challenger.n),
-        saved=1 - variance / before if before else 0.0,
+        difference=difference - theta * ahead,
+        variance=np.maximum(0, plain[0] - saved[0]) + np.maximum(0, plain[1] - saved[1]),
+        plain=plain[0] + plain[1],
     )
+
+
+def _co(a: Floats, b: Floats, product: Floats, n: Floats) -> Floats:
+    """The covariance of a sample, from sums."""
+    return (product - a * b / n) / (n - 1)

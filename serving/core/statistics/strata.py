@@ -1,7 +1,12 @@
 """A difference of success rates over periods whose traffic was split differently."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -16,32 +21,36 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Difference:
-    difference: float  # challenger - champion
-    variance: float
-    n: float  # labels of both
+    difference: Floats  # challenger - champion; 0 where no period has both
+    variance: Floats
+    n: Floats  # labels of both, in the periods that have both
 
 
-def pooled_difference(strata: Sequence[Stratum]) -> Difference | None:
+def counts_of(strata: Sequence[Stratum]) -> Floats:
+    """(S, 4)"""
+    return np.array([astuple(one) for one in strata], float).reshape(-1, 4)
+
+
+def pooled_difference(counts: Floats) -> Difference:
     """sum(w d) / sum(w), w = n m / (n + m): the Mantel-Haenszel risk difference (Greenland and Robins 1985).
-    A period that was hard for both counts within itself only. None without a period that has both arms.
+    A period that was hard for both counts within itself only. (..., S, 4), as in Stratum -> (...).
+
+    The variance takes each share with one answer more on each side (Agresti and Caffo 2000): a few right
+    answers are not certainty.
     """
-    weights = total = variance = n = 0.0
-    for one in strata:
-        if one.champion_labels and one.challenger_labels:
-            both = one.champion_labels + one.challenger_labels
-            weight = one.champion_labels * one.challenger_labels / both
-            p, p_spread = _rate(one.champion_right, one.champion_labels)
-            q, q_spread = _rate(one.challenger_right, one.challenger_labels)
-            weights += weight
-            total += weight * (q - p)
-            variance += weight**2 * (p_spread / one.champion_labels + q_spread / one.challenger_labels)
-            n += both
-    return Difference(total / weights, variance / weights**2, n) if weights else None
+    x, n, y, m = np.moveaxis(counts, -1, 0)
+    both = (n > 0) & (m > 0)
+    n, m = np.where(both, n, 1), np.where(both, m, 1)
+    weight = np.where(both, n * m / (n + m), 0)
+    spread = _spread(x, n) + _spread(y, m)
+    total = np.where(both.any(axis=-1), weight.sum(axis=-1), 1)
+    return Difference(
+        difference=(weight * (y / m - x / n)).sum(axis=-1) / total,
+        variance=(weight**2 * spread).sum(axis=-1) / total**2,
+        n=np.where(both, n + m, 0).sum(axis=-1),
+    )
 
 
-def _rate(right: int, labels: int) -> tuple[float, float]:
-    """The share, and its spread p (1 - p) with one answer more on each side (Agresti and Caffo 2000): a few
-    right answers are not certainty.
-    """
-    p = (right + 1) / (labels + 2)
-    return right / labels, p * (1 - p)
+def _spread(right: Floats, labels: Floats) -> Floats:
+    share = (right + 1) / (labels + 2)
+    return share * (1 - share) / (labels + 2)

@@ -38,4 +38,5 @@ def shares(chances: Mapping[str, float], floor: float) -> dict[str, float]:
     """w = e + (1 - K e) P(best): no arm gets less than the floor e, so that a mistake can be noticed and
     every arm's value can be estimated from what others answered.
     """
+    floor = min(floor, 1 / len(chances))
     return {arm: floor + (1 - len(chances) * floor) * chance for arm, chance in chances.items()}

@@ -1,0 +1,119 @@
+"""Estimates and plans, against other people's implementations and brute force."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import binom
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, samplesize_proportions_2indep_onetail
+from statsmodels.stats.weightstats import DescrStatsW
+
+from serving.core.statistics.agreement import jensen_shannon, kappa
+from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
+from serving.core.statistics.holm import holm
+from serving.core.statistics.mean_difference import half_width
+from serving.core.statistics.sample_size import labels_by_arms, labels_by_pairs, labels_of_one_look
+from serving.core.statistics.sign_test import log_sign_evidence
+from serving.core.statistics.strata import Stratum, counts_of, pooled_difference
+from serving.core.statistics.weighting import WeightedSums
+
+
+def test_cuped_is_the_regression_on_arm_and_confidence() -> None:
+    rng = np.random.default_rng(0)
+    x, arm = rng.random(400), rng.random(400) < 0.3
+    y = (rng.random(400) < 0.3 + 0.5 * x).astype(float)
+    sides = [_moments(y[side], x[side]) for side in (~arm, arm)]
+    found = adjusted_difference(*(side.sums for side in sides))
+    design = np.column_stack([np.ones(400), arm, x])
+    assert found.difference == pytest.approx(OLS(y, design).fit().params[1])
+    assert found.variance < found.plain
+    plain = adjusted_difference(*(Moments(m.n, m.y, m.yy).sums for m in sides))
+    assert plain.difference == pytest.approx(y[arm].mean() - y[~arm].mean())
+    assert (
+        plain.variance
+        == plain.plain
+        == pytest.approx(y[arm].var(ddof=1) / arm.sum() + y[~arm].var(ddof=1) / (~arm).sum())
+    )
+    assert mean_and_variance(sides[0].sums)[0] == pytest.approx(y[~arm].mean())
+
+
+def _moments(
+    y: np.ndarray[tuple[int], np.dtype[np.float64]], x: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> Moments:
+    return Moments(len(y), y.sum(), (y * y).sum(), x.sum(), (x * x).sum(), (x * y).sum())
+
+
+def test_holm_is_statsmodels_holm() -> None:
+    for p in ([0.01, 0.04, 0.03, 0.005], [0.5, 0.5], [0.2], [1.0, 0.0, 0.9]):
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1].tolist())
+
+
+def test_a_weighted_mean_is_statsmodels_and_corrects_what_was_chosen() -> None:
+    y, w = np.array([1.0, 0, 1, 1, 0]), np.array([1.0, 1, 10, 10, 10])
+    sums, other = WeightedSums.of(y, w), DescrStatsW(y, weights=w)
+    assert sums.mean == pytest.approx(other.mean)
+    assert sums.variance == pytest.approx((w**2 @ (y - other.mean) ** 2) / w.sum() ** 2)
+    assert WeightedSums.of(y, np.ones(5)).effective == pytest.approx(5)
+    assert WeightedSums().mean is None
+    # Every draw of 6 items of which the first is always taken: the two sums are right on average.
+    truth, p = np.array([0.0, 1, 1, 0, 1, 1]), np.array([1.0, 0.3, 0.3, 0.3, 0.3, 0.3])
+    total = np.zeros(2)
+    for drawn in product([0, 1], repeat=6):
+        there = np.array(drawn)
+        found = WeightedSums.of(truth[there == 1], 1 / p[there == 1])
+        total += np.prod(np.where(there, p, 1 - p)) * np.array([found.wy, found.w])
+    assert total == pytest.approx([4, 6])
+
+
+def test_a_pooled_difference_of_one_period_is_agrestis_and_of_two_compares_within() -> None:
+    found = pooled_difference(counts_of([Stratum(45, 50, 17, 20)]))
+    low, high = confint_proportions_2indep(17, 20, 45, 50, method="agresti-caffo")
+    assert found.difference == pytest.approx(17 / 20 - 45 / 50)
+    assert 1.959964 * np.sqrt(found.variance) == pytest.approx((high - low) / 2)
+    # Easy at 10% of traffic, hard at 50%: in sums the challenger looks worse, in each period it is as good.
+    shifting = pooled_difference(counts_of([Stratum(810, 900, 90, 100), Stratum(250, 500, 250, 500)]))
+    assert shifting.difference == pytest.approx(0)
+    assert pooled_difference(counts_of([Stratum(5, 9, 0, 0)])).n == 0
+    assert pooled_difference(counts_of([])).n == 0
+
+
+def test_agreement_is_sklearns_kappa_and_scipys_divergence() -> None:
+    rng = np.random.default_rng(1)
+    one = rng.integers(0, 4, 300)
+    other = np.where(rng.random(300) < 0.7, one, rng.integers(0, 4, 300))
+    counts = [{str(label): int((side == label).sum()) for label in range(4)} for side in (one, other)]
+    assert kappa(int((one == other).sum()), *counts) == pytest.approx(cohen_kappa_score(one, other))
+    p, q = (np.array(list(side.values()), float) for side in counts)
+    assert jensen_shannon(*counts) == pytest.approx(jensenshannon(p, q, base=2) ** 2)
+    assert jensen_shannon({"a": 3}, {"b": 5}) == pytest.approx(1)
+    assert kappa(0, {}, {}) is None
+    assert kappa(3, {"a": 3}, {"a": 3}) is None
+    assert jensen_shannon({}, {"a": 1}) is None
+
+
+def test_the_labels_it_will_take() -> None:
+    one_look = labels_of_one_look(0.85, 0.03, 0.05)
+    other = samplesize_proportions_2indep_onetail(
+        0.03, 0.85, 0.8
+    )  # its variance without a difference differs
+    assert one_look == pytest.approx(2 * other, rel=0.02)
+    looked_at = labels_by_arms(0.85, 0.03, 0.05)
+    assert one_look < looked_at < 2.5 * one_look
+    spread = 2 * (0.85 * 0.15 + 0.88 * 0.12) / looked_at
+    assert half_width(spread, looked_at, 0.05, looked_at) + 0.8416 * np.sqrt(spread) == pytest.approx(
+        0.03, rel=0.01
+    )
+    assert labels_by_arms(0.85, 0.03, 0.05, share=0.1) > 2 * looked_at
+    pairs = labels_by_pairs(0.065, 0.035, 0.05)
+    wins = np.arange(round(pairs * 0.1) + 1)
+    power = binom.pmf(wins, wins[-1], 0.65)[log_sign_evidence(wins, wins[-1] - wins) >= np.log(20)].sum()
+    assert power == pytest.approx(0.8, abs=0.05)
+    assert pairs < looked_at / 2
+    with pytest.raises(ValueError, match="it would leave 0 to 100%"):
+        labels_by_arms(0.99, 0.03, 0.05)
+    with pytest.raises(ValueError, match="to be told apart"):
+        labels_by_pairs(0.05, 0.05, 0.05)
