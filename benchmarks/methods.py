@@ -29,7 +29,9 @@ BACKBONE = BACKBONES["efficientnet-lite0"]
 PLAIN = "transfer"
 WEAK = "weak-supervision"
 BY_METADATA, BY_EXAMPLES, ALONE = (f"{WEAK}, {kind}" for kind in ("metadata", "examples", "metadata alone"))
-RULED = (BY_METADATA, BY_EXAMPLES, ALONE)
+# The automatic method takes rules along where they are there.
+AUTO = "auto, metadata"
+RULED = (BY_METADATA, BY_EXAMPLES, ALONE, AUTO)
 # What needs the votes of rules has none here, and there is one question.
 COMPARED = [name for name, one in METHODS.items() if "soft" not in one.needs and one.together is None]
 CLASSES = 10
@@ -102,7 +104,7 @@ def project(data: DataSet, count: int, seed: int) -> Iterator[tuple[str, float, 
                 ("examples" if name == BY_EXAMPLES else "metadata"),
             )
             taught = ruled(data.embeddings[rest], data.labels[rest], said, CLASSES, kind, rng)
-            head = METHODS[WEAK].fit(taught, {}, rng)
+            head = METHODS["auto" if name == AUTO else WEAK].fit(taught, {}, rng)
         else:
             head = METHODS[name].fit(known, {}, rng)
         took = time.perf_counter() - began
@@ -131,7 +133,7 @@ def checks(data: str, count: int, found: dict[str, list[float]]) -> list[Claim]:
     over = {name: float(np.mean(np.array(of) - np.array(found[PLAIN]))) for name, of in found.items()}
     return [
         Claim(f"{name} over transfer, {data}, {count} labels", 0.0, over[name], "points", more_is_better=True)
-        for name in ("semi-supervised", "self-training", "auto", BY_METADATA)
+        for name in ("semi-supervised", "self-training", "auto", BY_METADATA, AUTO)
     ]
 
 
