@@ -41,6 +41,7 @@ def main() -> None:
     table = Table()
     with threadpool_limits(1):
         for seed in range(options.seeds):
+            table.prefix = f"seed {seed}, " if options.seeds > 1 else ""
             for name in options.only:
                 rng = np.random.default_rng([seed, list(SUBJECTS).index(name)])
                 SUBJECTS[name](table, rng, quick=options.quick)

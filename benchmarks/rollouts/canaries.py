@@ -101,7 +101,7 @@ def _decided(seen: Floats, labels: Floats, step: int, seconds: float, config: Co
 
 def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
     config = Config()
-    runs, tick = 10_000, 20.0 if quick else 5.0
+    runs, tick = 10_000, 30.0 if quick else 5.0
     equal = {
         "0.1% errors": steady(0.001),
         "1% errors": steady(0.01),

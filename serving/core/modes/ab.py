@@ -10,13 +10,25 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from serving.core.modes.base import CHALLENGER, CHAMPION, Action, Figure, Split, State, Verdict, figure, mode
+from serving.core.modes.base import (
+    CHALLENGER,
+    CHAMPION,
+    Action,
+    Figure,
+    Outlook,
+    Split,
+    State,
+    Verdict,
+    figure,
+    mode,
+)
 from serving.core.modes.figures import NORMAL, evidence_figure
 from serving.core.records import Settings, setting
 from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
 from serving.core.statistics.holm import holm
 from serving.core.statistics.mean_difference import anytime_p, half_width
 from serving.core.statistics.sample_ratio import log_mismatch_evidence
+from serving.core.statistics.sample_size import labels_by_arms
 
 MISMATCH = 0.001  # chance of taking arms for mixed up that are not
 
@@ -94,6 +106,12 @@ def split(config: Config, state: State, context: str) -> Split:
     return Split.between(config.share)
 
 
+def labels_needed(config: Config, outlook: Outlook) -> int:
+    alpha = config.alpha / len(config.metrics)  # the first of Holm's steps
+    wanted = labels_by_arms(outlook.accuracy, outlook.difference, alpha, config.share)
+    return max(wanted, math.ceil(config.min_units / min(config.share, 1 - config.share)))
+
+
 @mode(
     "ab",
     title="A/B test",
@@ -101,6 +119,7 @@ def split(config: Config, state: State, context: str) -> Split:
     config=Config,
     evidence=Evidence,
     split=split,
+    labels_needed=labels_needed,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     mismatch = log_mismatch_evidence(evidence.units, Split.between(config.share).weights)

@@ -15,6 +15,7 @@ from serving.core.modes.base import (
     CHAMPION,
     Action,
     Figure,
+    Outlook,
     Split,
     State,
     Verdict,
@@ -31,6 +32,7 @@ from serving.core.statistics.off_policy import (
     inverse_propensity,
     self_normalised,
 )
+from serving.core.statistics.sample_size import labels_by_arms
 from serving.core.statistics.thompson import chances_of_best, shares
 from serving.core.statistics.two_proportions import log_better_evidence
 
@@ -78,6 +80,11 @@ def split(config: Config, state: State, context: str) -> Split:
     return Split(state.weights.get(context, overall) if config.by_class else overall)
 
 
+def labels_needed(config: Config, outlook: Outlook) -> int:
+    """With even shares; with others it takes longer, and costs less."""
+    return max(2 * config.min_labels, labels_by_arms(outlook.accuracy, outlook.difference, config.alpha))
+
+
 @mode(
     "bandit",
     title="Bandit",
@@ -85,6 +92,7 @@ def split(config: Config, state: State, context: str) -> Split:
     config=Config,
     evidence=Evidence,
     split=split,
+    labels_needed=labels_needed,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     answers = {CHALLENGER: Answers(), CHAMPION: Answers(), **evidence.answers}

@@ -64,6 +64,35 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What somebody expects before a rollout begins.
+
+    Raises ValueError, with one sentence, for what cannot be.
+    """
+
+    accuracy: float = 0.9  # of the champion
+    difference: float = 0.03  # how much more the challenger has right
+    differing: float = 0.1  # of the items: exactly one of the two is right
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.accuracy <= 1 and 0 <= self.accuracy + self.difference <= 1 and self.difference):
+            raise ValueError(
+                f"An accuracy of {self.accuracy:.1%} cannot change by {self.difference:+.1%}: "
+                "give a change, and one that stays within 0 to 100%."
+            )
+        if not abs(self.difference) <= self.differing <= 1:
+            raise ValueError(
+                f"Models that differ by {abs(self.difference):.1%} need at least as many images that exactly "
+                f"one has right, not {self.differing:.1%}."
+            )
+
+    @property
+    def only_one(self) -> tuple[float, float]:
+        """The shares that only the challenger, and only the champion, has right."""
+        return (self.differing + self.difference) / 2, (self.differing - self.difference) / 2
+
+
+@dataclass(frozen=True)
 class Verdict:
     action: Action
     rule: str
@@ -77,6 +106,7 @@ EvidenceT = TypeVar("EvidenceT", bound="DataclassInstance")
 # The context is the champion's best guess, where a mode splits by it; else it is ignored.
 SplitOf = Callable[[ConfigT, State, str], Split]
 Decide = Callable[[ConfigT, EvidenceT], Verdict]
+LabelsNeeded = Callable[[ConfigT, Outlook], int]
 
 
 @dataclass(frozen=True)
@@ -88,6 +118,7 @@ class Mode(Generic[ConfigT, EvidenceT]):
     evidence: type[EvidenceT]
     split_of: SplitOf[ConfigT]
     decide: Decide[ConfigT, EvidenceT]
+    labels_needed: LabelsNeeded[ConfigT]  # about how many, of both arms, until it is decided in 4 of 5 cases
 
     @property
     def settings(self) -> list[Setting]:
@@ -121,11 +152,13 @@ def mode(
     config: type[ConfigT],
     evidence: type[EvidenceT],
     split: SplitOf[ConfigT],
+    labels_needed: LabelsNeeded[ConfigT],
 ) -> Callable[[Decide[ConfigT, EvidenceT]], Decide[ConfigT, EvidenceT]]:
     """Register a `decide` function as a mode. It must be pure, and know nothing but its two arguments."""
 
     def register(decide: Decide[ConfigT, EvidenceT]) -> Decide[ConfigT, EvidenceT]:
-        registry.add(MODES, Mode(name, title, summary, config, evidence, split, decide), "mode")
+        made = Mode(name, title, summary, config, evidence, split, decide, labels_needed)
+        registry.add(MODES, made, "mode")
         return decide
 
     return register

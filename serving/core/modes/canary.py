@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Split, State, Verdict, figure, mode
+from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Outlook, Split, State, Verdict, figure, mode
 from serving.core.modes.figures import evidence_figure, share
 from serving.core.records import Settings, setting
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.rate_test import log_excess_evidence, null_share
+from serving.core.statistics.sample_size import labels_by_arms
 from serving.core.statistics.strata import Difference, Stratum, counts_of, pooled_difference
 
 SPENT = {"errors": 0.5, "slow": 0.25, "accuracy": 0.25}  # of abort_alpha
@@ -104,6 +105,15 @@ def split(config: Config, state: State, context: str) -> Split:
     return Split.between(config.steps[state.step])
 
 
+def labels_needed(config: Config, outlook: Outlook) -> int:
+    """Of the last step, to prove a challenger that is as accurate not to be worse by the margin."""
+    if config.min_labels == 0:
+        return 0
+    share_then, margin = config.steps[-1], min(config.accuracy_margin, outlook.accuracy)
+    wanted = labels_by_arms(outlook.accuracy, -margin, 2 * config.alpha, share_then)
+    return max(wanted, math.ceil(config.min_labels / share_then))
+
+
 @mode(
     "canary",
     title="Canary",
@@ -111,6 +121,7 @@ def split(config: Config, state: State, context: str) -> Split:
     config=Config,
     evidence=Evidence,
     split=split,
+    labels_needed=labels_needed,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     logs = {

@@ -8,9 +8,21 @@ import math
 from dataclasses import dataclass
 
 from learning.core.confidence_sequence import anytime_interval
-from serving.core.modes.base import CHALLENGER, CHAMPION, Action, Figure, Split, State, Verdict, figure, mode
+from serving.core.modes.base import (
+    CHALLENGER,
+    CHAMPION,
+    Action,
+    Figure,
+    Outlook,
+    Split,
+    State,
+    Verdict,
+    figure,
+    mode,
+)
 from serving.core.modes.figures import evidence_figure, odds
 from serving.core.records import Settings, setting
+from serving.core.statistics.sample_size import labels_by_pairs
 from serving.core.statistics.sign_test import log_sign_evidence
 
 
@@ -46,6 +58,10 @@ def split(config: Config, state: State, context: str) -> Split:
     return Split({CHAMPION: 1.0}, merged=config.share)
 
 
+def labels_needed(config: Config, outlook: Outlook) -> int:
+    return max(config.min_votes, labels_by_pairs(*outlook.only_one, config.alpha))
+
+
 @mode(
     "interleaving",
     title="Interleaving",
@@ -53,6 +69,7 @@ def split(config: Config, state: State, context: str) -> Split:
     config=Config,
     evidence=Evidence,
     split=split,
+    labels_needed=labels_needed,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.wins_challenger, evidence.wins_champion

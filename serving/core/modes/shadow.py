@@ -15,6 +15,7 @@ from serving.core.modes.base import (
     CHAMPION,
     Action,
     Figure,
+    Outlook,
     Split,
     State,
     Verdict,
@@ -24,6 +25,7 @@ from serving.core.modes.base import (
 from serving.core.modes.figures import evidence_figure, odds, paired_difference, share, weighted_share
 from serving.core.records import Settings, setting
 from serving.core.statistics.agreement import jensen_shannon, kappa
+from serving.core.statistics.sample_size import labels_by_pairs
 from serving.core.statistics.sign_test import log_sign_evidence
 from serving.core.statistics.weighting import WeightedSums
 
@@ -82,6 +84,10 @@ def split(config: Config, state: State, context: str) -> Split:
     return Split({CHAMPION: 1.0}, mirrored=config.share)
 
 
+def labels_needed(config: Config, outlook: Outlook) -> int:
+    return max(config.min_labels, labels_by_pairs(*outlook.only_one, config.alpha))
+
+
 @mode(
     "shadow",
     title="Shadow",
@@ -89,6 +95,7 @@ def split(config: Config, state: State, context: str) -> Split:
     config=Config,
     evidence=Evidence,
     split=split,
+    labels_needed=labels_needed,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.only_new, evidence.only_old

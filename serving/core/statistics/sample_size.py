@@ -13,24 +13,13 @@ POWER = 0.8
 _MOST = 10**8
 
 
-def labels_of_one_look(accuracy: float, difference: float, alpha: float, power: float = POWER) -> int:
-    """Of both arms together, half each, by a test that looks once: 2 (z_alpha/2 + z_power)^2 (p q + p' q') /
-    difference^2 (Fleiss, Levin and Paik 2003, equation 4.14 without continuity correction).
-    """
-    _check(accuracy, difference)
-    z = ndtri(1 - alpha / 2) + ndtri(power)
-    return int(np.ceil(2 * z**2 * _spread(accuracy, difference) / difference**2))
-
-
 def labels_by_arms(
     accuracy: float, difference: float, alpha: float, share: float = 0.5, power: float = POWER
 ) -> int:
     """Of both arms together, until the confidence sequence planned for so many is expected to exclude 0:
     where half_width + z_power * standard error = difference. `share` of the units go to the challenger.
-
-    Raises ValueError for accuracies that cannot be.
+    Both accuracies lie in 0..1.
     """
-    _check(accuracy, difference)
     better = accuracy + difference
     spread = accuracy * (1 - accuracy) / (1 - share) + better * (1 - better) / share
     z = float(ndtri(power))
@@ -46,6 +35,8 @@ def labels_by_pairs(only_new: float, only_old: float, alpha: float, power: float
     """Until the sign evidence is expected to reach 1 / alpha, where a label finds only the challenger right
     with the chance `only_new`, only the champion with `only_old`: the first n at which it has by then with
     the chance `power`. It may be less, since every label is looked at.
+
+    Raises ValueError for chances of two models that nothing tells apart.
     """
     tells = only_new + only_old
     if not (0 < tells <= 1 and only_new != only_old):
@@ -60,18 +51,6 @@ def labels_by_pairs(only_new: float, only_old: float, alpha: float, power: float
         return most >= 0 and float(betainc(pairs - most, most + 1, ahead)) >= power
 
     return _least(enough)
-
-
-def _spread(accuracy: float, difference: float) -> float:
-    better = accuracy + difference
-    return accuracy * (1 - accuracy) + better * (1 - better)
-
-
-def _check(accuracy: float, difference: float) -> None:
-    if not (0 <= accuracy <= 1 and 0 <= accuracy + difference <= 1 and difference != 0):
-        raise ValueError(
-            f"An accuracy of {accuracy:.1%} cannot change by {difference:+.1%}: it would leave 0 to 100%."
-        )
 
 
 def _least(enough: Callable[[int], bool]) -> int:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from serving.core.modes import CHALLENGER, CHAMPION, MODES, Mode, State, Verdict, mode_named
+from serving.core.modes import CHALLENGER, CHAMPION, MODES, Mode, Outlook, State, Verdict, mode_named
 from serving.core.modes.canary import Traffic
 from serving.core.modes.shadow import Evidence as ShadowEvidence
 from serving.core.records import Settings, from_json, to_json
@@ -152,6 +152,18 @@ def test_the_split_sends_every_key_somewhere_by_its_weight(mode: AnyMode, contex
         for arm, weight in split.weights.items():
             assert arms.count(arm) == pytest.approx(10_000 * weight, abs=1)
         assert split.mirrored == 0 or split.weights[CHAMPION] == 1
+
+
+@all_modes
+def test_it_says_how_many_labels_it_will_take(mode: AnyMode) -> None:
+    config = mode.config()
+    wanted = [mode.labels_needed(config, Outlook(difference=gain)) for gain in (0.01, 0.03, 0.06)]
+    assert wanted == sorted(wanted, reverse=True)
+    assert 20 <= wanted[-1] <= wanted[0] < 10**6
+    with pytest.raises(ValueError, match="give a change"):
+        Outlook(accuracy=0.99, difference=0.02)
+    with pytest.raises(ValueError, match="exactly one has right"):
+        Outlook(difference=0.05, differing=0.02)
 
 
 def test_there_are_the_five_modes_and_no_other_can_be_asked_for() -> None:
