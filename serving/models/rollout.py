@@ -19,12 +19,12 @@ class Rollout(models.Model):
     """One comparison on live traffic. At most one a question is live: running or paused."""
 
     class State(models.TextChoices):
-        DRAFT = "draft"
-        RUNNING = "running"
-        PAUSED = "paused"
-        PROMOTED = "promoted"
+        DRAFT = "draft", "draft"
+        RUNNING = "running", "running"
+        PAUSED = "paused", "paused"
+        PROMOTED = "promoted", "promoted"
         ROLLED_BACK = "rolled-back", "rolled back"
-        ENDED = "ended"
+        ENDED = "ended", "ended"
 
     LIVE = (State.RUNNING, State.PAUSED)
 

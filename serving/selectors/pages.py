@@ -42,9 +42,9 @@ def deployment_of(project: Project) -> Deployment | None:
 
 
 def decisions_of(project: Project, limit: int = 50) -> list[Decision]:
-    return list(
-        Decision.objects.filter(project=project).select_related("model_version", "previous", "actor")[:limit]
-    )
+    """The switches, the newest first. What a rollout waits for stands on its own page."""
+    decisions = Decision.objects.filter(project=project).exclude(rollout__isnull=False, action="hold")
+    return list(decisions.select_related("model_version", "previous", "actor")[:limit])
 
 
 def champion_decision(deployment: Deployment) -> Decision | None:

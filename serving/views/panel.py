@@ -10,6 +10,7 @@ from learning.selectors import measured_on
 from serving import selectors
 from serving.views.example import predict_url
 from serving.views.figures import accuracy_words, further_champions
+from serving.views.rollout_words import kind_of
 
 
 class PanelView(LoginRequiredMixin, View):
@@ -30,6 +31,9 @@ class PanelView(LoginRequiredMixin, View):
             "decision": selectors.champion_decision(deployment) if deployment and champion else None,
             "accuracy": accuracy_words(champion) if champion else "",
             "measured_on": measured_on(champion.metrics) if champion else "",
+            "rollouts": [
+                {"rollout": one, "kind": kind_of(one)} for one in selectors.rollouts_of(project) if one.live
+            ],
             "traffic": traffic,
             "agreed": "" if traffic.agreement is None else f"{traffic.agreement:.1%}",
             "may_look_closer": role in (Membership.Role.REVIEWER, Membership.Role.MANAGER),

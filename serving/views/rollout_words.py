@@ -11,7 +11,12 @@ _TONES = {
     Rollout.State.PROMOTED: "good",
     Rollout.State.ROLLED_BACK: "bad",
 }
+_ACTIONS = {"roll_back": "roll back", "abort": "roll back", "reweight": "new shares", "advance": "next step"}
 _PLACES = {CHAMPION: 0, CHALLENGER: 1}
+
+
+def decision_words(action: str) -> str:
+    return _ACTIONS.get(action, action)
 
 
 def kind_of(rollout: Rollout) -> str:
@@ -66,7 +71,8 @@ def _share(value: float, sign: bool) -> str:
 
 def _odds(value: float, sign: bool) -> str:
     """Of a log10."""
-    return f"{10**value:,.3g} to 1" if value < 6 else f"10^{value:.0f} to 1"
+    odds = 10**value
+    return f"{odds:.2g} to 1" if odds < 10 else f"{odds:,.0f} to 1" if value < 6 else f"10^{value:.0f} to 1"
 
 
 def _ms(value: float, sign: bool) -> str:

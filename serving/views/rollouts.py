@@ -13,7 +13,7 @@ from serving import selectors
 from serving.core.modes import MODES
 from serving.models import Rollout
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_act
-from serving.views.rollout_words import figure_rows, kind_of, shares, tone
+from serving.views.rollout_words import decision_words, figure_rows, kind_of, shares, tone
 
 
 class RolloutsView(LoginRequiredMixin, View):
@@ -93,7 +93,10 @@ def _parts(rollout: Rollout) -> dict[str, Any]:
         "arms": arms,
         "shares": shares(selectors.split_now(rollout), arms),
         "figures": figure_rows(rollout.figures),
-        "decisions": selectors.rollout_decisions(rollout),
+        "decisions": [
+            {"made": one, "said": decision_words(one.action)} for one in selectors.rollout_decisions(rollout)
+        ],
+        "audited": f"{rollout.audit_share * 100:.3g}%",
         "load_errors": [arm.load_error for arm in rollout.arms.all() if arm.load_error and rollout.live],
     }
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from serving.services.deployments import deployment_promote
 from tests import factories
 from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
+from tests.serving.rolled import rollout
 from tests.serving.trained import DARK, picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,10 +51,10 @@ def web(service: Service) -> Iterator[int]:
         process.wait(30)
 
 
-def ask(service: Service, port: int) -> tuple[int, int, float]:
-    """Status, version, and the moment of the answer, over a connection of its own."""
+def ask(service: Service, port: int, unit: str = "") -> tuple[int, int, float]:
+    """Status, version that answered, and the moment of the answer, over a connection of its own."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Authorization": f"Bearer {service.plain}", "Content-Type": "image/png"}
+    headers = {"Authorization": f"Bearer {service.plain}", "Content-Type": "image/png", "X-Unit-Key": unit}
     try:
         client.request("POST", service.predict_path, picture(DARK), headers)
         response = client.getresponse()
@@ -62,34 +63,56 @@ def ask(service: Service, port: int) -> tuple[int, int, float]:
         return 0, 0, time.monotonic()
     finally:
         client.close()
-    return response.status, answer.get("model", {}).get("version", 0), time.monotonic()
+    [prediction] = answer.get("predictions", [{}])
+    model = prediction.get("model") or answer.get("model", {})
+    return response.status, model.get("version", 0), time.monotonic()
 
 
-def test_a_promotion_reaches_every_web_process_within_a_second_and_no_request_fails(
-    service: Service, web: int
-) -> None:
-    second = trained.version(service.project, seed=2)
-    answers: list[tuple[int, int, float]] = []
+Answer = tuple[int, int, float]
+
+
+def answers_around(service: Service, port: int, act: Callable[[], object]) -> tuple[list[Answer], float]:
+    """What four clients get before, while and after something is done, and when it was done."""
+    answers: list[Answer] = []
     stop = threading.Event()
 
-    def client() -> None:
+    def client(number: int) -> None:
         while not stop.is_set():
-            answers.append(ask(service, web))
+            answers.append(ask(service, port, f"client-{number}-{len(answers)}"))
 
-    clients = [threading.Thread(target=client) for _ in range(4)]
+    clients = [threading.Thread(target=client, args=[number]) for number in range(4)]
     for thread in clients:
         thread.start()
     time.sleep(0.5)
-    deployment_promote(project=service.project, version=second, actor=factories.user(), reason="A test.")
-    promoted = time.monotonic()
+    act()
+    done = time.monotonic()
     time.sleep(2.0)
     stop.set()
     for thread in clients:
         thread.join()
     assert {status for status, _, _ in answers} == {200}
+    assert sum(at > done + 1 for _, _, at in answers) > 10
+    return answers, done
+
+
+def test_promotions_and_roll_backs_reach_every_web_process_within_a_second_and_no_request_fails(
+    service: Service, web: int
+) -> None:
+    second = trained.version(service.project, seed=2)
+
+    def promote() -> None:
+        deployment_promote(project=service.project, version=second, actor=factories.user(), reason="A test.")
+
+    answers, promoted = answers_around(service, web, promote)
     late = [at - promoted for _, version, at in answers if version == 1 and at > promoted]
     assert max(late, default=0) < 1.0
-    assert sum(at > promoted + 1 for _, _, at in answers) > 10
+
+    rolled = rollout(service, "ab", service.version, share=0.9)
+    until(lambda: {ask(service, web, f"client-{n}")[1] for n in range(24)} == {1, 2})
+    answers, back = answers_around(service, web, lambda: rolled.act("abort"))
+    assert any(version == 1 for _, version, at in answers if at < back)
+    late = [at - back for _, version, at in answers if version == 1 and at > back]
+    assert max(late, default=0) < 1.0
 
 
 def test_the_old_champion_answers_when_the_new_one_cannot_be_loaded(service: Service) -> None:

@@ -18,12 +18,15 @@ let newest = 0;
 
 const format = (unit) => FORMATS[unit] ?? ((value) => Number(value.toPrecision(4)).toString());
 
+// A difference of arms has another scale than the arms.
+const apart = (figure) => (figure.arm === "difference" ? `${figure.name} difference` : figure.name);
+
 // Every line of the chosen figure: one an arm, or one of the whole.
 function lines(name) {
   const found = new Map();
   for (const point of points) {
     for (const figure of point.figures) {
-      if (figure.name !== name || figure.value === null) continue;
+      if (apart(figure) !== name || figure.value === null) continue;
       if (!found.has(figure.arm)) found.set(figure.arm, []);
       found.get(figure.arm).push({ ...figure, at: point.at });
     }
@@ -33,7 +36,7 @@ function lines(name) {
 
 function offer() {
   const seen = new Map();
-  for (const figure of points.at(-1).figures) seen.set(figure.name, figure.title);
+  for (const figure of points.at(-1).figures) seen.set(apart(figure), figure.arm === "difference" ? `${figure.title}: difference` : figure.title);
   const chosen = select.value;
   if (select.options.length === seen.size) return;
   select.replaceChildren(...[...seen].map(([name, title]) => new Option(title, name, false, name === chosen)));
@@ -87,7 +90,7 @@ function show() {
   const [[, of]] = found;
   const write = format(of[0].unit);
   draw(plot, traces(found), {
-    showlegend: true,
+    showlegend: found.size > 1,
     legend: { orientation: "h", y: 1.12, x: 0 },
     xaxis: { type: "date" },
     yaxis: { tickformat: of[0].unit === "share" ? ".0%" : "", title: { text: of[0].unit === "log10" ? "powers of ten" : of[0].title } },
