@@ -15,11 +15,14 @@ from learning.models import ModelVersion
 from serving import selectors
 from serving.core.modes import MODES, mode_named
 from serving.core.records import Setting
+from serving.core.statistics.sample_size import labels_by_arms, labels_by_pairs
 from serving.models import Deployment
+from serving.services.deployments import evidence_of
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_create
 from serving.views.figures import accuracy_words
 
 FIRST = "ab"
+BETTER = 0.03  # what the estimate of labels is for
 
 
 class RolloutNewView(LoginRequiredMixin, View):
@@ -134,12 +137,27 @@ def _page(request: SignedInRequest, project: Project, sent: QueryDict | None, er
 
 def _choice(deployment: Deployment) -> dict[str, Any]:
     versions = selectors.challengers_of(deployment)
+    champion = deployment.champion
     return {
         "question": deployment.question,
-        "champion": deployment.champion,
-        "accuracy": accuracy_words(deployment.champion) if deployment.champion else "",
+        "champion": champion,
+        "accuracy": accuracy_words(champion) if champion else "",
+        "needs": _needs(evidence_of(champion).accuracy) if champion else "",
         "versions": [(one, accuracy_words(one)) for one in versions],
     }
+
+
+def _needs(accuracy: float | None) -> str:
+    """About how many labels it takes, in a sentence."""
+    if accuracy is None or not 0.2 <= accuracy < 0.999:
+        return ""
+    better = min(BETTER, (1 - accuracy) / 2)
+    arms = labels_by_arms(accuracy, better, 0.05)
+    pairs = labels_by_pairs(better + better / 2, better / 2, 0.05)
+    return (
+        f"To see that a version is {better * 100:.1f} points better than {accuracy:.1%} takes about {arms:,} "
+        f"labels by an A/B test, and {pairs:,} by shadow if the versions differ on {better * 200:.1f}% of images."
+    )
 
 
 def _field(mode: str, setting: Setting, sent: QueryDict | None) -> dict[str, Any]:

@@ -188,7 +188,8 @@ def test_a_manager_tries_a_version_and_it_is_promoted_by_what_clients_report(
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#state")).to_have_text("running")
     expect(page.get_by_role("button", name="Roll back")).to_be_visible()
-    expect(page.locator("#waits-for")).to_contain_text("Waits for labels")
+    eventually(stack, "select count(*) > 0 from serving_decision where rule = 'few-labels'")
+    expect(page.locator("#waits-for")).to_contain_text("Waits for labels", timeout=10_000)
 
     key = stack.credentials["api_key"]
     api = f"{stack.url}/api/v1/projects/digits"
@@ -205,7 +206,8 @@ def test_a_manager_tries_a_version_and_it_is_promoted_by_what_clients_report(
         said = json.dumps({"label": truth[hashlib.sha256(image).hexdigest()]}).encode()
         feedback = f"{api}/predictions/{prediction['id']}/feedback"
         assert call(feedback, said, **headers, Content_Type="application/json")[0] == 201
-    expect(page.locator("#state")).to_have_text("promoted")
+    eventually(stack, "select count(*) > 0 from serving_rollout where state = 'promoted'")
+    expect(page.locator("#state")).to_have_text("promoted", timeout=10_000)
     expect(page.locator("#waits-for")).to_contain_text("The challenger is better")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     assert page.get_by_role("button", name="Roll back").count() == 0

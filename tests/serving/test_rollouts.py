@@ -168,6 +168,7 @@ def test_a_bandit_gives_the_better_arm_more_and_promotes_it(wrong: Service) -> N
     asked = rolled.ask_and_report(30, start=3000)
     assert sum(one["arm"] == "challenger" for one in asked) > 20
     assert Prediction.objects.filter(rollout=rolled.pk, phase=2, propensity__gt=0.9).exists()
+    assert [one.same for one in decisions_replay() if one.decision == decision] == [True]
 
 
 def test_a_person_ends_it_and_the_log_says_who(service: Service) -> None:

@@ -1,0 +1,96 @@
+"""The pages of rollouts, as a manager uses them."""
+
+import pytest
+from django.test import Client
+
+from labelling.models import Project
+from serving.core.modes import MODES
+from serving.models import Decision, Rollout
+from serving.tasks import tick
+from tests import factories
+from tests.serving import trained
+
+pytestmark = pytest.mark.django_db
+
+
+def manager_of(project: Project) -> Client:
+    client = Client()
+    client.force_login(factories.member(project, "manager"))
+    return client
+
+
+@pytest.fixture
+def project() -> Project:
+    """Version 2 answers; version 1 may be tried."""
+    made = trained.project()
+    trained.bare_version(made, 0.8, 0.7, 0.88)
+    trained.bare_version(made, 0.9, 0.85, 0.94)
+    tick()
+    return made
+
+
+def test_the_form_offers_every_mode_and_needs_only_a_version(project: Project) -> None:
+    client, address = manager_of(project), f"/projects/{project.slug}/rollouts/new/"
+    page = client.get(address).content.decode()
+    for mode in MODES.values():
+        assert mode.title in page
+        assert all(setting.title in page for setting in mode.settings)
+    assert "labels by an A/B test" in page
+    for name in MODES:
+        Rollout.objects.all().delete()
+        answer = client.post(address, {"mode": name, "challenger": "1", "start": "yes"})
+        rollout = Rollout.objects.get()
+        assert answer.headers["Location"] == f"/projects/{project.slug}/rollouts/{rollout.pk}/"
+        assert (rollout.mode, rollout.state) == (name, "running")
+        shown = client.get(answer.headers["Location"]).content.decode()
+        assert "Roll back" in shown
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({}, "Choose the version to try."),
+        ({"challenger": "2"}, "Version 2 is the champion itself"),
+        ({"challenger": "9"}, "Choose the version to try."),
+        ({"challenger": "1", "mode": "luck"}, "There is no mode 'luck'"),
+        ({"challenger": "1", "ab-share": "2"}, "Share of clients must be between 0.01 and 0.9, not 2."),
+        ({"challenger": "1", "ab-share": "half"}, "Share of clients: 'half' is not a number."),
+        (
+            {"challenger": "1", "mode": "canary", "canary-steps": "0.5, 0.1"},
+            "Steps must be at least one share",
+        ),
+        ({"challenger": "1", "audit_share": "200"}, "Audited share: write a number between 0 and 100"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence_and_nothing_is_made(
+    project: Project, sent: dict[str, str], sentence: str
+) -> None:
+    answer = manager_of(project).post(f"/projects/{project.slug}/rollouts/new/", {"mode": "ab", **sent})
+    assert answer.status_code == 422
+    assert sentence.replace("'", "&#x27;") in answer.content.decode()
+    assert not Rollout.objects.exists()
+
+
+def test_a_draft_is_started_once_and_the_page_follows_its_state(project: Project) -> None:
+    client, rollouts = manager_of(project), f"/projects/{project.slug}/rollouts/"
+    made = {"mode": "ab", "challenger": "1", "start": "no"}
+    for _ in range(2):
+        client.post(f"{rollouts}new/", made)
+    second, first = Rollout.objects.all()
+    assert client.post(f"{rollouts}{first.pk}/act", {"act": "start"}).status_code == 302
+    refused = client.post(f"{rollouts}{second.pk}/act", {"act": "start"})
+    assert refused.status_code == 422
+    assert f"Rollout {first.pk} of this question is running" in refused.content.decode()
+    assert client.post(f"{rollouts}{second.pk}/act", {"act": "discard"}).status_code == 302
+
+    part = f"{rollouts}{first.pk}/part/?state="
+    assert "HX-Refresh" not in client.get(f"{part}running").headers
+    assert client.get(f"{part}draft").headers["HX-Refresh"] == "true"
+    # While it runs, a newer version waits; when a person promotes one, it ends.
+    newer = trained.bare_version(project, 0.95, 0.9, 0.98)
+    tick()
+    assert Decision.objects.filter(model_version=newer).count() == 0
+    client.post(f"/projects/{project.slug}/deployment/promote", {"version": newer.number})
+    first.refresh_from_db()
+    assert first.state == "ended"
+    assert "promoted version 3 meanwhile" in client.get(rollouts).content.decode()
