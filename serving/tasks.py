@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from serving.services.audits import audits_queue
 from serving.services.deployments import deployments_consider, deployments_create_missing
+from serving.services.production import production_look
 from serving.services.rollout_rules import rollouts_look
 
 
@@ -13,4 +13,4 @@ def tick() -> None:
     deployments_create_missing()
     deployments_consider()
     rollouts_look()
-    audits_queue()
+    production_look()

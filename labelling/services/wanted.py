@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from labelling.models import Annotation, Item, Project, Wanted
 
 
-def items_want(*, project: Project, digests: Sequence[str], kind: str, reason: str) -> int:
+def items_want(
+    *, project: Project, digests: Sequence[str], kind: str, reason: str, most: int | None = None
+) -> int:
     """Ask people, blind, about those of these images that the project has and nobody has spoken of.
 
-    Return how many are new. Once wanted, an item stays what it was wanted for.
+    At most `most` of them. Return how many are new. Once wanted, an item stays what it was wanted for.
     """
     items = Item.objects.filter(project=project, digest__in=digests, open=True, wanted=None)
     spoken = Annotation.objects.filter(item__in=items).exclude(kind=Annotation.Kind.UNDO)
-    new = items.exclude(pk__in=spoken.values("item")).order_by("id")
+    if not digests:
+        return 0
+    new = items.exclude(pk__in=spoken.values("item")).order_by("id")[:most]
     wanted = [Wanted(project=project, item=item, kind=kind, reason=reason[:300]) for item in new]
     Wanted.objects.bulk_create(wanted, ignore_conflicts=True)
     return len(wanted)

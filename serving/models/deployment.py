@@ -18,6 +18,9 @@ class Deployment(models.Model):
     )
     # The newest of the question's versions that the automatic rule has looked at.
     considered = models.PositiveIntegerField(default=0)
+    looked_until = models.DateTimeField(
+        null=True, help_text="What was answered before has been considered for the queue."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

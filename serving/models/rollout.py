@@ -58,7 +58,6 @@ class Rollout(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    audited_until = models.DateTimeField(null=True, help_text="What was drawn before is in the queue.")
     slow_ms = models.FloatField(
         null=True, help_text="99% of the champion's answers before it were faster: what is called slow."
     )

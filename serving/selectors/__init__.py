@@ -12,6 +12,7 @@ from serving.selectors.pages import (
     traffic_of,
     versions_of,
 )
+from serving.selectors.production import audited_since, disagreed_since, unsure_since, wanted_of
 from serving.selectors.rollouts import (
     challengers_of,
     champion_slow_ms,
@@ -27,12 +28,14 @@ __all__ = [
     "Traffic",
     "Wanted",
     "answering_now",
+    "audited_since",
     "challengers_of",
     "champion_decision",
     "champion_slow_ms",
     "decisions_of",
     "deployment_of",
     "deployments_of",
+    "disagreed_since",
     "keeps_images",
     "keys_of",
     "rollout_decisions",
@@ -41,5 +44,7 @@ __all__ = [
     "sample_item",
     "split_now",
     "traffic_of",
+    "unsure_since",
     "versions_of",
+    "wanted_of",
 ]

@@ -19,7 +19,6 @@ class RolloutPlan:
     config: Mapping[str, object]
     salt: str
     audit_share: float
-    keep_images: bool  # the project keeps what is drawn
     progress: Mapping[str, object]
     arms: tuple[tuple[str, int], ...]  # name and model version
 
@@ -30,6 +29,7 @@ class Wanted:
     key: str  # the question's
     version_id: int
     several: bool  # its project asks other questions too
+    keep_images: bool  # its project keeps those that are worth asking about
     rollout: RolloutPlan | None
 
 
@@ -41,6 +41,7 @@ def answering_now() -> dict[int, list[Wanted]]:
     answering = Deployment.objects.exclude(champion=None)
     newest = list(answering.order_by("-updated_at").values_list("project_id", flat=True))
     plans = _plans()
+    keeping = set(TrafficPolicy.objects.filter(keep_images=True).values_list("project_id", flat=True))
     counted = answering.annotate(asked=Count("project__questions"))
     rows = counted.order_by("question__position", "question_id").values_list(
         "project_id", "question_id", "question__key", "champion_id", "asked"
@@ -52,9 +53,9 @@ def answering_now() -> dict[int, list[Wanted]]:
             plan = plans.get(question_id)
             # A promotion between the queries has ended the rollout.
             stands = plan is not None and (Arm.CHAMPION, version_id) in plan.arms
-            found[project_id].append(
-                Wanted(question_id, key, version_id, asked > 1, plan if stands else None)
-            )
+            keeps = project_id in keeping
+            wanted = Wanted(question_id, key, version_id, asked > 1, keeps, plan if stands else None)
+            found[project_id].append(wanted)
     return found
 
 
@@ -62,10 +63,7 @@ def _plans() -> dict[int, RolloutPlan]:
     """The running rollouts by their question."""
     running = list(Rollout.objects.filter(state=Rollout.State.RUNNING))
     arms: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    keeping: set[int] = set()
     if running:
-        policies = TrafficPolicy.objects.filter(keep_images=True)
-        keeping = set(policies.values_list("project_id", flat=True))
         rows = Arm.objects.filter(rollout__in=running).order_by("rollout_id", "position")
         for rollout_id, name, version_id in rows.values_list("rollout_id", "name", "model_version_id"):
             arms[rollout_id].append((name, version_id))
@@ -77,7 +75,6 @@ def _plans() -> dict[int, RolloutPlan]:
             one.config,
             one.salt,
             one.audit_share,
-            one.project_id in keeping,
             one.progress,
             tuple(arms[one.pk]),
         )

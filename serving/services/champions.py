@@ -137,7 +137,7 @@ class Champions:
             live = None
         elif live is None or live.plan != one.rollout:
             live = self._live(one.rollout, model)
-        return Champion(model, one.question_id, one.key, one.several, live)
+        return Champion(model, one.question_id, one.key, one.several, one.keep_images, live)
 
     def _live(self, plan: RolloutPlan, champion: LoadedModel) -> LiveRollout | None:
         """None until all its arms are loaded: the champion answers alone."""

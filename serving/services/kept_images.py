@@ -1,4 +1,4 @@
-"""An image that a client sent and the audit drew becomes an item of the project, if the project says so."""
+"""An image that a client sent becomes an item, if it is worth asking about and the project says so."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from labelling.models import Project, Wanted
 from labelling.services.blobs import blob_put
 from labelling.services.items import NewItem, item_path, items_add
 from labelling.services.wanted import items_want
-from serving.services.audits import REASON
+from serving.models import Prediction
+from serving.services.production import AUDITED, UNSURE, UNSURE_OF, places_left
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,29 @@ class Kept:
     project_id: int
     digest: str
     data: bytes
+    kind: str
+    reason: str
     unseen: int = 0
 
     def do(self) -> None:
         """It goes to the pool, never to the hold-out, which stays what it was drawn from."""
         project = Project.objects.get(pk=self.project_id)
+        if self.kind == Wanted.Kind.TRAFFIC and not places_left(project):
+            return
         info = inspect(self.data)
         path = item_path(project=project, digest=self.digest, image_format=info.format)
         blob_put(path=path, data=self.data)
         name = f"sent by a client, {self.digest[:12]}"
         new = NewItem(self.digest, name, info, len(self.data), {"source": "live traffic"})
         items_add(project=project, new=[new], only_pool=True)
-        items_want(project=project, digests=[self.digest], kind=Wanted.Kind.AUDIT, reason=REASON)
+        items_want(project=project, digests=[self.digest], kind=self.kind, reason=self.reason)
+
+
+def worth_keeping(prediction: Prediction, data: bytes) -> Kept | None:
+    """The image, if it was drawn for the audit, or if the model was unsure of it."""
+    what = (prediction.rollout_id or 0, prediction.project_id, prediction.digest, data)
+    if prediction.audited:
+        return Kept(*what, Wanted.Kind.AUDIT, AUDITED)
+    if prediction.top[0]["probability"] < UNSURE:
+        return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF)
+    return None

@@ -58,6 +58,7 @@ class Champion:
     question_id: int
     key: str  # the question's
     several: bool  # its project asks other questions too
+    keep_images: bool = False  # its project keeps those that are worth asking about
     rollout: LiveRollout | None = None
 
     @property

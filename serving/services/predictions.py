@@ -16,7 +16,7 @@ from serving.services.afterwards import Job
 from serving.services.answers import Sent, answer_all, deal_all
 from serving.services.dealing import Dealt
 from serving.services.inference import Batch
-from serving.services.kept_images import Kept
+from serving.services.kept_images import worth_keeping
 from serving.services.loaded import Champion
 from serving.services.prediction_log import predictions_store
 from serving.services.shadow import Mirrored
@@ -70,7 +70,12 @@ def predictions_make(
     }
     outcomes = [answered.get(index) or refused[index] for index in range(len(images))]
     raw = [images[place] for place in places]
-    return Made(outcomes, [*_mirrored(champions, dealt, found, batch), *_kept(champions, dealt, found, raw)])
+    jobs = [
+        job
+        for champion, how, predictions in zip(champions, dealt, found, strict=True)
+        for job in _afterwards(champion, how, predictions, batch, raw)
+    ]
+    return Made(outcomes, jobs)
 
 
 def _read(
@@ -98,35 +103,22 @@ def _read(
     return places, sent, pixels, refused
 
 
-def _mirrored(
-    champions: Sequence[Champion],
-    dealt: Sequence[Sequence[Dealt]],
-    found: Sequence[Sequence[Prediction]],
+def _afterwards(
+    champion: Champion,
+    dealt: Sequence[Dealt],
+    predictions: Sequence[Prediction],
     batch: Batch,
-) -> list[Mirrored]:
-    jobs = []
-    for champion, hows, predictions in zip(champions, dealt, found, strict=True):
-        live = champion.rollout
-        rows = [row for row, how in enumerate(hows) if how.mirrored]
-        if live is not None and rows:
-            jobs.append(Mirrored(live, batch.only(rows), tuple(predictions[row] for row in rows)))
+    raw: Sequence[bytes],
+) -> list[Job]:
+    """The images of a question that the challenger is to see, and those that the project is to keep."""
+    live = champion.rollout
+    jobs: list[Job] = []
+    rows = [row for row, how in enumerate(dealt) if how.mirrored]
+    if live is not None and rows:
+        images = tuple(raw[row] for row in rows) if champion.keep_images else ()
+        told = tuple(predictions[row] for row in rows)
+        jobs.append(Mirrored(live, batch.only(rows), told, images))
+    if champion.keep_images:
+        kept = (worth_keeping(one, data) for one, data in zip(predictions, raw, strict=True))
+        jobs += [job for job in kept if job is not None]
     return jobs
-
-
-def _kept(
-    champions: Sequence[Champion],
-    dealt: Sequence[Sequence[Dealt]],
-    found: Sequence[Sequence[Prediction]],
-    images: Sequence[bytes],
-) -> list[Kept]:
-    """The images that were drawn for the audit, where the project keeps them."""
-    jobs = {}
-    for champion, hows, predictions in zip(champions, dealt, found, strict=True):
-        live = champion.rollout
-        if live is None or not live.plan.keep_images:
-            continue
-        for how, prediction, data in zip(hows, predictions, images, strict=True):
-            if how.audited:
-                job = Kept(live.plan.id, prediction.project_id, prediction.digest, data)
-                jobs[prediction.digest] = job
-    return list(jobs.values())

@@ -3,11 +3,14 @@
 import logging
 from dataclasses import dataclass
 
+from labelling.models import Wanted
 from serving.core.modes import CHALLENGER
 from serving.models import Prediction
 from serving.services.inference import Batch, ModelFailed
+from serving.services.kept_images import Kept
 from serving.services.loaded import LiveRollout
 from serving.services.prediction_log import predictions_store
+from serving.services.production import DISAGREED_ON
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +22,7 @@ class Mirrored:
     live: LiveRollout
     batch: Batch
     told: tuple[Prediction, ...]  # of each row
+    images: tuple[bytes, ...] = ()  # as they were sent, where the project keeps some
 
     @property
     def rollout_id(self) -> int:
@@ -61,3 +65,7 @@ class Mirrored:
                 )
             )
         predictions_store(predictions=made)
+        for told, shadow, data in zip(self.told, made, self.images, strict=False):
+            if shadow.top and shadow.top[0]["label"] != told.top[0]["label"] and not told.audited:
+                what = (self.rollout_id, told.project_id, told.digest, data)
+                Kept(*what, Wanted.Kind.TRAFFIC, DISAGREED_ON).do()

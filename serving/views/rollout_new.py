@@ -156,7 +156,7 @@ def _needs(accuracy: float | None) -> str:
     pairs = labels_by_pairs(better + better / 2, better / 2, 0.05)
     return (
         f"To see that a version is {better * 100:.1f} points better than {accuracy:.1%} takes about {arms:,} "
-        f"labels by an A/B test, and {pairs:,} by shadow if the versions differ on {better * 200:.1f}% of images."
+        f"labels by an A/B test, {pairs:,} by shadow if the versions differ on {better * 200:.1f}% of images."
     )
 
 

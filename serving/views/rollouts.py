@@ -29,6 +29,7 @@ class RolloutsView(LoginRequiredMixin, View):
                 for one in selectors.rollouts_of(project)
             ],
             "several": project.questions.count() > 1,
+            "wanted": selectors.wanted_of(project),
             "is_manager": role == Membership.Role.MANAGER,
         }
         return render(request, "serving/rollouts.html", context)

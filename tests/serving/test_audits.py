@@ -3,15 +3,18 @@
 import uuid
 from collections.abc import Iterable
 
+import pytest
+
 from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
 from labelling.services.annotations import annotation_record
 from labelling.services.leases import lease_items
 from labelling.services.queue import RankedItem, queue_swap
 from learning.models import TrainingRun
-from serving.models import Prediction
+from serving.models import Deployment, Prediction
 from serving.selectors.evidence import evidence_of
 from serving.services.afterwards import afterwards
-from serving.services.audits import audits_queue
+from serving.services.champions import champions
+from serving.services.production import MOST_WAITING, production_look
 from serving.services.traffic import traffic_policy_set
 from tests import factories
 from tests.serving import trained
@@ -34,6 +37,11 @@ def answer(rolled: Rolled, items: Iterable[Item]) -> None:
         )
 
 
+def production_look_now() -> None:
+    Deployment.objects.update(looked_until=None)
+    production_look()
+
+
 def judged(rolled: Rolled) -> int:
     """How many images the accuracies rest on."""
     evidence = evidence_of(rolled.row)
@@ -48,8 +56,8 @@ def test_what_is_drawn_from_live_traffic_is_asked_blind_and_counts(service: Serv
         item = factories.item(project, data=image)
         Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
         rolled.ask(image)
-    audits_queue()
-    audits_queue()
+    production_look_now()
+    production_look_now()
     drawn = set(Prediction.objects.filter(audited=True).values_list("digest", flat=True))
     wanted = Item.objects.filter(project=project, wanted__kind=Wanted.Kind.AUDIT)
     assert {item.digest for item in wanted} == drawn
@@ -91,7 +99,7 @@ def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Serv
     rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=1.0)
     rolled.ask(next(images(1))[0])
     traffic_policy_set(project=service.project, keep_images=True)
-    until(lambda: rolled.live.plan.keep_images)
+    until(lambda: champions.get(service.project.pk)[0].keep_images)
     sent = [image for image, _ in images(4, start=50)]
     for image in sent:
         rolled.ask(image)
@@ -101,3 +109,29 @@ def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Serv
     assert {item.split for item in kept} == {Item.Split.POOL}
     assert kept.count() == 4
     assert Queue.objects.get(project=service.project).generation == 0
+
+
+def test_what_models_disagree_on_is_asked_and_kept_and_never_floods_the_queue(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = service.project
+    wrong = trained.version(project, seed=1, taught=(1, 0))
+    rolled = rollout(service, "shadow", wrong, audit_share=0.0)
+    [(image, _), (other, _)] = images(2)
+    known = factories.item(project, data=image)
+    rolled.ask(image)
+    rolled.ask(other)
+    until(lambda: Prediction.objects.filter(status="shadow").count() == 2)
+    production_look_now()
+    assert [(one.item, one.kind) for one in Wanted.objects.all()] == [(known, Wanted.Kind.TRAFFIC)]
+    assert "disagree" in Wanted.objects.get().reason
+
+    traffic_policy_set(project=project, keep_images=True)
+    until(lambda: champions.get(project.pk)[0].keep_images)
+    rolled.ask(other)
+    until(lambda: Wanted.objects.count() == 2)
+    monkeypatch.setattr("serving.services.production.MOST_WAITING", 2)
+    rolled.ask(next(images(1, start=70))[0])
+    until(lambda: Prediction.objects.filter(status="shadow").count() == 4)
+    assert MOST_WAITING > 2
+    assert Wanted.objects.count() == 2

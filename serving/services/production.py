@@ -1,0 +1,54 @@
+"""What production teaches: some of the images that clients send are asked of annotators, blind.
+
+The audit is a uniform draw, made when the image is answered (`Prediction.audited`), whichever arm answers.
+What models disagree on, or are unsure of, is picked here. An image that the project does not have can only be
+asked if the project keeps what is sent.
+"""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from labelling.models import Project, Wanted
+from labelling.services.wanted import items_want
+from serving.models import Deployment
+from serving.selectors import audited_since, disagreed_since, unsure_since
+
+AUDITED = "Drawn at random from live traffic, to compare the models of a rollout."
+UNSURE_OF = "The model was unsure of it in live traffic."
+DISAGREED_ON = "Champion and challenger disagree on it in live traffic."
+UNSURE = 0.5  # of its best guess
+# So many picked ones wait at most: what is asked is to be fresh, and the ranking has its place too.
+MOST_WAITING = 200
+PERIOD = timedelta(seconds=2)
+# What is being written while we look is seen by the next look.
+_OVERLAP = timedelta(seconds=10)
+
+
+def places_left(project: Project) -> int:
+    waiting = Wanted.objects.filter(project=project, kind=Wanted.Kind.TRAFFIC).count()
+    return max(0, MOST_WAITING - waiting)
+
+
+def production_look() -> None:
+    """Want what was answered since the last look and is among the project's items."""
+    now = timezone.now()
+    answering = Deployment.objects.exclude(champion=None).exclude(looked_until__gt=now - PERIOD)
+    for deployment in list(answering.select_related("project")):
+        seen = deployment.looked_until
+        # Of several ticks at once, one gets it.
+        if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):
+            _want(deployment, (seen or now) - _OVERLAP)
+
+
+def _want(deployment: Deployment, since: datetime) -> None:
+    project = deployment.project
+    kind = Wanted.Kind
+    items_want(project=project, digests=audited_since(deployment, since), kind=kind.AUDIT, reason=AUDITED)
+    picked = (
+        (disagreed_since(deployment, since), DISAGREED_ON),
+        (unsure_since(deployment, since, UNSURE), UNSURE_OF),
+    )
+    for digests, reason in picked:
+        most = places_left(project)
+        items_want(project=project, digests=digests, kind=kind.TRAFFIC, reason=reason, most=most)
