@@ -1,11 +1,14 @@
 """What the REST views of a project share: the API key opens exactly its own project."""
 
 import logging
+from collections.abc import Iterable
 
 from django.db import IntegrityError, InterfaceError, OperationalError
 from rest_framework import status
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -28,7 +31,18 @@ class ComeBack(APIException):
     wait = 1  # Django REST framework makes the Retry-After header of it
 
 
+class JsonOnly(DefaultContentNegotiation):
+    """Whatever a client says it accepts, it gets JSON; to weigh that takes longer than to decode an image."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
 class ProjectApiView(APIView):
+    content_negotiation_class = JsonOnly
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [IsAuthenticated]
 

@@ -110,8 +110,8 @@ class Spool:
         while True:
             last = self._stop.is_set()
             wait = SECONDS
-            close_old_connections()
             try:
+                close_old_connections()
                 self.hand_over()
                 if turn % ORPHANS_EVERY == 0:
                     self.take_over()

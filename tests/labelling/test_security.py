@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from config.keyed import PATHS
 from labelling.models import ImportJob, Item, Project
 from learning.models import Rule, RuleCheck
 from serving.core.modes import State
@@ -151,6 +152,16 @@ def arguments(project: Project) -> dict[str, object]:
         "uuid": uuid.uuid4(),
         "prediction_id": uuid.uuid4(),
     }
+
+
+def test_what_pages_need_is_left_out_for_routes_by_key_alone() -> None:
+    known = {"slug": "birds", "prediction_id": uuid.UUID(int=1)}
+    for name, route in ROUTES.items():
+        if name in BY_KEY:
+            assert PATHS.fullmatch(reverse(name, args=[known[key] for key in route.pattern.converters]))
+        else:
+            pattern = str(route.pattern).lstrip("^").replace("<slug:slug>", "birds").replace("<int:pk>", "1")
+            assert not PATHS.fullmatch(f"/{pattern}"), name
 
 
 @pytest.mark.parametrize("door", PAGES, indirect=True)
