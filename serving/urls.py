@@ -3,6 +3,14 @@ from django.urls import path
 from serving.api.feedback import FeedbackView
 from serving.api.predict import PredictView
 from serving.api.rollouts import RolloutActApiView, RolloutApiView, RolloutPointsApiView, RolloutsApiView
+from serving.api.v2 import (
+    V2InferOfView,
+    V2InferView,
+    V2ModelOfView,
+    V2ModelView,
+    V2ReadyOfView,
+    V2ReadyView,
+)
 from serving.views.deployment import AutomaticView, DeploymentView, PromoteView, TrafficView
 from serving.views.keys import KeyRevokeView, KeysView
 from serving.views.panel import PanelView
@@ -39,6 +47,12 @@ urlpatterns = [
         RolloutActApiView.as_view(),
         name="api-rollout-act",
     ),
+    path("v2/models/<slug:slug>", V2ModelView.as_view(), name="v2-model"),
+    path("v2/models/<slug:slug>/ready", V2ReadyView.as_view(), name="v2-ready"),
+    path("v2/models/<slug:slug>/infer", V2InferView.as_view(), name="v2-infer"),
+    path("v2/models/<slug:slug>/versions/<str:version>", V2ModelOfView.as_view(), name="v2-model-of"),
+    path("v2/models/<slug:slug>/versions/<str:version>/ready", V2ReadyOfView.as_view(), name="v2-ready-of"),
+    path("v2/models/<slug:slug>/versions/<str:version>/infer", V2InferOfView.as_view(), name="v2-infer-of"),
     path("projects/<slug:slug>/keys/", KeysView.as_view(), name="keys"),
     path("projects/<slug:slug>/keys/<int:pk>/revoke", KeyRevokeView.as_view(), name="key-revoke"),
 ]

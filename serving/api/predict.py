@@ -1,4 +1,3 @@
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,20 +6,20 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
-from serving.api.base import ComeBack, Conflict, ProjectApiView
+from serving.api.answering import (
+    DEFAULT_TOP,
+    AnswerResponse,
+    answered,
+    champions_of,
+    checked_unit,
+    model_that_answered,
+)
+from serving.api.base import ProjectApiView
 from serving.api.schema import ERRORS, PREDICT_EXAMPLES, PREDICT_REQUEST, PredictResponse
 from serving.api.uploads import images_sent
 from serving.models import Prediction
-from serving.services.afterwards import afterwards
-from serving.services.champions import ChampionLoading, NoChampion, champions
-from serving.services.inference import ModelFailed
 from serving.services.loaded import Champion, LoadedModel
-from serving.services.predictions import Answered, Made, Refused, predictions_make
-
-logger = logging.getLogger(__name__)
-
-DEFAULT_TOP = 5
-LONGEST_UNIT = 200
+from serving.services.predictions import Answered, Made, Refused
 
 
 class PredictView(ProjectApiView):
@@ -55,34 +54,19 @@ class PredictView(ProjectApiView):
     def post(self, request: Request, slug: str) -> HttpResponse:
         top = _top(request.GET.get("top"))
         images = images_sent(request._request)
-        answering = self._champions()
+        answering = champions_of(self.key.project)
         classes = max(len(champion.classes) for champion in answering)
         if top is not None and top > classes:
             raise ParseError(f"'top' is {top}, but the model knows {classes} labels.")
-        try:
-            made = predictions_make(
-                champions=answering,
-                key=self.key,
-                images=images,
-                top=top or min(DEFAULT_TOP, classes),
-                unit=_unit(request._request),
-            )
-        except ModelFailed as failure:
-            logger.exception("The champion of project %d failed.", self.key.project_id)
-            raise ComeBack("The model failed on this request. Try again in a second.") from failure
+        made = answered(
+            key=self.key,
+            champions=answering,
+            images=images,
+            top=top or min(DEFAULT_TOP, classes),
+            unit=_unit(request._request),
+            whole=False,
+        )
         return _response(answering, made)
-
-    def _champions(self) -> tuple[Champion, ...]:
-        project = self.key.project
-        try:
-            return champions.get(project.pk)
-        except NoChampion as none:
-            raise Conflict(
-                f"{project.name} has no model yet: "
-                "it trains by itself once items of two classes are labelled."
-            ) from none
-        except ChampionLoading as loading:
-            raise ComeBack("The model is being loaded. Try again in a second.") from loading
 
 
 def _top(text: str | None) -> int | None:
@@ -95,23 +79,7 @@ def _top(text: str | None) -> int | None:
 
 def _unit(request: HttpRequest) -> str:
     sent = request.headers.get("X-Unit-Key") or request.GET.get("unit") or request.POST.get("unit") or ""
-    unit = sent.strip()
-    if len(unit) > LONGEST_UNIT:
-        raise ParseError(f"The unit key has {len(unit)} characters: at most {LONGEST_UNIT} are read.")
-    return unit
-
-
-class AnswerResponse(JsonResponse):
-    """Hands on what is to be done afterwards when the server is done with the answer."""
-
-    def __init__(self, data: dict[str, Any], made: Made) -> None:
-        super().__init__(data)
-        self._jobs = made.afterwards
-
-    def close(self) -> None:
-        super().close()
-        while self._jobs:
-            afterwards.put(self._jobs.pop())
+    return checked_unit(sent)
 
 
 def _response(answering: Sequence[Champion], made: Made) -> HttpResponse:
@@ -143,11 +111,9 @@ def _as_json(answering: Sequence[Champion], outcome: Answered | Refused) -> dict
 def _answer(champion: Champion, prediction: Prediction) -> dict[str, Any]:
     """During a rollout another model than the champion may have answered: it is named."""
     named = {"id": str(prediction.id), "arm": prediction.arm, "labels": prediction.top}
-    live = champion.rollout
-    if live is None or prediction.rollout_id is None:
+    if champion.rollout is None or prediction.rollout_id is None:
         return named
-    model = next(one for one in champion.models if one.version_id == prediction.model_version_id)
-    return {**named, "model": _model(model)}
+    return {**named, "model": _model(model_that_answered(champion, prediction))}
 
 
 def _model(model: LoadedModel) -> dict[str, Any]:

@@ -43,17 +43,23 @@ class Made:
 
 
 def predictions_make(
-    *, champions: Sequence[Champion], key: ApiKey, images: Sequence[bytes], top: int, unit: str = ""
+    *,
+    champions: Sequence[Champion],
+    key: ApiKey,
+    images: Sequence[bytes],
+    top: int,
+    unit: str = "",
+    whole: bool = False,
 ) -> Made:
     """An answer of each champion, or of an arm of its rollout, to each good image.
 
     All images go through a model in one batch, and through a backbone that models share once. `unit`: the
-    client's key of whoever it asks for; without it, each image is a unit of its own. Raises ModelFailed when
-    a champion fails.
+    client's key of whoever it asks for; without it, each image is a unit of its own. `whole`: where one
+    cannot be read, none is answered. Raises ModelFailed when a champion fails.
     """
     places, sent, pixels, refused = _read(champions, images, unit)
     batch = Batch(pixels)
-    if not sent:
+    if not sent or (whole and refused):
         return Made(list(refused.values()), [])
     dealt = [deal_all(champion, sent, batch) for champion in champions]
     found = [

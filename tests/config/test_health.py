@@ -43,7 +43,18 @@ def test_a_health_check_is_not_sent_to_https(client: Client, settings: Settings)
     assert client.get("/login/").status_code == 301
     assert client.get("/health/ready").status_code == 200
     assert client.get("/health/live").status_code == 200
+    assert client.get("/v2/health/ready").status_code == 200
 
 
 def test_a_health_check_writes_nothing(client: Client) -> None:
     assert client.post("/health/live").status_code == 405
+
+
+@pytest.mark.django_db
+def test_the_open_inference_protocols_words_for_it(client: Client, settings: Settings) -> None:
+    assert client.get("/v2").json()["name"] == "quern"
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "unix:///nowhere.sock"}}
+    response = client.get("/v2/health/ready")
+    assert (response.status_code, response.json()["ready"]) == (503, False)

@@ -76,9 +76,17 @@ PAGES = {
     "serving:key-revoke": {"post": "manager"},
 }
 # No session opens these: a key of the project does.
-BY_KEY = {"serving:predict", "serving:feedback"}
+BY_KEY = {"serving:predict", "serving:feedback"} | {
+    f"serving:v2-{what}{of}" for what in ("model", "ready", "infer") for of in ("", "-of")
+}
 SIGNED_IN = {"labelling:projects", "labelling:project-new", "labelling:question-new"}
-OPEN = {"login", "logout", "schema", "api-docs", "health-live", "health-ready"}
+OPEN = {"login", "logout", "schema", "api-docs"} | {
+    "health-live",
+    "health-ready",
+    "v2-server",
+    "v2-live",
+    "v2-ready",
+}
 
 
 def routes(resolver: URLResolver, space: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -150,6 +158,7 @@ def arguments(project: Project) -> dict[str, object]:
         "truth": 0,
         "guess": 0,
         "uuid": uuid.uuid4(),
+        "version": "1",
         "prediction_id": uuid.uuid4(),
     }
 

@@ -1,0 +1,73 @@
+"""What both predict APIs share: the champions of a project, its answers, and what comes after them."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import JsonResponse
+from rest_framework.exceptions import ParseError
+
+from labelling.models import Project
+from serving.api.base import ComeBack, Conflict
+from serving.models import ApiKey, Prediction
+from serving.services.afterwards import afterwards
+from serving.services.champions import ChampionLoading, NoChampion, champions
+from serving.services.inference import ModelFailed
+from serving.services.loaded import Champion, LoadedModel
+from serving.services.predictions import Made, predictions_make
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TOP = 5
+LONGEST_UNIT = 200
+
+
+def champions_of(project: Project) -> tuple[Champion, ...]:
+    """Raises Conflict or ComeBack."""
+    try:
+        return champions.get(project.pk)
+    except NoChampion as none:
+        raise Conflict(
+            f"{project.name} has no model yet: it trains by itself once items of two classes are labelled."
+        ) from none
+    except ChampionLoading as loading:
+        raise ComeBack("The model is being loaded. Try again in a second.") from loading
+
+
+def answered(
+    *, key: ApiKey, champions: Sequence[Champion], images: Sequence[bytes], top: int, unit: str, whole: bool
+) -> Made:
+    """`whole`: all images or none. Raises ComeBack when a model fails."""
+    try:
+        return predictions_make(champions=champions, key=key, images=images, top=top, unit=unit, whole=whole)
+    except ModelFailed as failure:
+        logger.exception("The champion of project %d failed.", key.project_id)
+        raise ComeBack("The model failed on this request. Try again in a second.") from failure
+
+
+def checked_unit(sent: str) -> str:
+    """Raises ParseError."""
+    unit = sent.strip()
+    if len(unit) > LONGEST_UNIT:
+        raise ParseError(f"The unit key has {len(unit)} characters: at most {LONGEST_UNIT} are read.")
+    return unit
+
+
+def model_that_answered(champion: Champion, prediction: Prediction) -> LoadedModel:
+    """During a rollout it may be another than the champion."""
+    if champion.rollout is None or prediction.rollout_id is None:
+        return champion.model
+    return next(one for one in champion.models if one.version_id == prediction.model_version_id)
+
+
+class AnswerResponse(JsonResponse):
+    """Hands on what is to be done afterwards when the server is done with the answer."""
+
+    def __init__(self, data: dict[str, Any], made: Made) -> None:
+        super().__init__(data)
+        self._jobs = made.afterwards
+
+    def close(self) -> None:
+        super().close()
+        while self._jobs:
+            afterwards.put(self._jobs.pop())

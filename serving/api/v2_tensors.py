@@ -1,0 +1,143 @@
+"""The JSON of the Open Inference Protocol, to images and back. Every refusal is one sentence.
+
+Protocol: https://github.com/kserve/open-inference-protocol, inference_rest.md.
+"""
+
+import base64
+import binascii
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rest_framework.exceptions import ParseError
+
+from labelling.core.images import MAX_PIXELS
+from serving.api.uploads import MAX_IMAGES
+
+INPUT = "image"
+_WANTED = (
+    f"send one named '{INPUT}', of datatype UINT8 and shape [N, height, width, 3], "
+    "or BYTES and shape [N] with the files in base64"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it was sent, its images as files."""
+
+    images: list[bytes]
+    id: str | None
+    parameters: dict[str, Any]
+    outputs: list[str] | None  # those wanted, None for all
+
+
+def asked_for(body: bytes) -> Asked:
+    """Raises ParseError."""
+    try:
+        sent = json.loads(body, parse_constant=_refuse_constant)
+    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+        raise ParseError("The body is not JSON: the reference page shows what to send.") from error
+    if not isinstance(sent, dict):
+        raise ParseError("The body must be an object with 'inputs'.")
+    request_id, parameters = sent.get("id"), sent.get("parameters") or {}
+    if not isinstance(request_id, str | None):
+        raise ParseError("'id' must be a text.")
+    if not isinstance(parameters, dict):
+        raise ParseError("'parameters' must be an object.")
+    return Asked(_images(sent.get("inputs")), request_id, parameters, _outputs(sent.get("outputs")))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ParseError(f"The body holds {name}: tensors must hold finite numbers.")
+
+
+def _outputs(sent: object) -> list[str] | None:
+    if sent is None:
+        return None
+    if not (
+        isinstance(sent, list)
+        and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in sent)
+    ):
+        raise ParseError("'outputs' must be a list of objects with a 'name'.")
+    return [one["name"] for one in sent] or None
+
+
+def _images(inputs: object) -> list[bytes]:
+    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
+        raise ParseError(f"'inputs' must be a list of one tensor: {_WANTED}.")
+    [tensor] = inputs
+    if tensor.get("name") != INPUT:
+        raise ParseError(f"There is no input '{str(tensor.get('name'))[:40]}': {_WANTED}.")
+    shape, data, datatype = tensor.get("shape"), tensor.get("data"), tensor.get("datatype")
+    if not (isinstance(shape, list) and shape and all(type(side) is int and side > 0 for side in shape)):
+        raise ParseError("'shape' must be a list of whole numbers above 0.")
+    if not isinstance(data, list):
+        raise ParseError("'data' must be a list: binary tensors are not read here.")
+    if shape[0] > MAX_IMAGES:
+        raise ParseError(f"A request holds at most {MAX_IMAGES} images, not {shape[0]}: send more requests.")
+    if datatype == "UINT8":
+        return _written(data, shape)
+    if datatype == "BYTES":
+        return _files(data, shape)
+    raise ParseError(f"The datatype '{str(datatype)[:40]}' is not read here: {_WANTED}.")
+
+
+def _written(data: list[Any], shape: list[int]) -> list[bytes]:
+    if len(shape) != 4 or shape[3] != 3:
+        raise ParseError(f"Pixels need the shape [N, height, width, 3], not {shape}.")
+    if shape[1] * shape[2] > MAX_PIXELS:
+        raise ParseError(
+            f"An image has at most {MAX_PIXELS // 10**6} megapixels, but {shape[1]} x {shape[2]} are more."
+        )
+    try:
+        found = np.asarray(data)
+    except (ValueError, OverflowError) as error:
+        raise ParseError(f"'data' does not have the shape {shape}: its lists differ in length.") from error
+    if found.size != math.prod(shape) or (found.ndim > 1 and list(found.shape) != shape):
+        raise ParseError(f"'data' has the shape {list(found.shape)[:6]}, not {shape}.")
+    if found.dtype.kind not in "iu" or found.min() < 0 or found.max() > 255:
+        raise ParseError("Pixels of datatype UINT8 must be whole numbers from 0 to 255.")
+    return [_png(pixels) for pixels in found.astype(np.uint8).reshape(shape)]
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """A file that says the same: from there on, pixels and files go one way, into the pool too."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _files(data: list[Any], shape: list[int]) -> list[bytes]:
+    if shape[1:] not in ([], [1]):
+        raise ParseError(f"Files need the shape [N] or [N, 1], not {shape}.")
+    flat = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in data]
+    if len(flat) != shape[0]:
+        raise ParseError(f"'data' holds {len(flat)} files, but 'shape' says {shape[0]}.")
+    return [_file(one, place) for place, one in enumerate(flat)]
+
+
+def _file(text: object, place: int) -> bytes:
+    if not isinstance(text, str):
+        raise ParseError(f"File {place} is not a text: send its bytes in base64.")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ParseError(f"File {place} is not base64.") from error
+
+
+def tensor(name: str, datatype: str, values: Sequence[Sequence[object]] | Sequence[object]) -> dict[str, Any]:
+    """(N,) or (N, k) values, row by row."""
+    rows = [one if isinstance(one, list) else [one] for one in values]
+    shape = [len(rows), len(rows[0])] if isinstance(values[0], list) else [len(rows)]
+    return {
+        "name": name,
+        "datatype": datatype,
+        "shape": shape,
+        "data": [cell for row in rows for cell in row],
+    }
