@@ -105,6 +105,9 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "learning.tasks.embed": {"queue": "embedding"},
     "learning.tasks.pretrain": {"queue": "embedding"},
+    "learning.tasks.search_policies": {"queue": "embedding"},
+    "learning.tasks.picture_policy": {"queue": "embedding"},
+    "learning.tasks.judge_trials": {"queue": "search"},
     "learning.tasks.train": {"queue": "learning"},
     "learning.tasks.check_rules": {"queue": "learning"},
     "learning.tasks.search": {"queue": "search"},

@@ -10,10 +10,13 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from learning.models import (
+    AugmentationPolicy,
     EmbeddingShard,
     Lane,
     Learner,
     ModelVersion,
+    PolicySearch,
+    PolicyTrial,
     PretrainingRun,
     Round,
     Rule,
@@ -70,6 +73,26 @@ class TrainingRunAdmin(UnchangingAdmin):
 class PretrainingRunAdmin(UnchangingAdmin):
     list_display = ["id", "project", "method", "state", "progress", "backbone", "note", "error"]
     list_filter = ["project", "state"]
+
+
+@admin.register(PolicySearch)
+class PolicySearchAdmin(UnchangingAdmin):
+    list_display = ["id", "project", "state", "attempt", "stage", "total", "seconds", "note", "error"]
+    list_filter = ["project", "state"]
+    # Thousands of ids.
+    exclude = ["known"]
+
+
+@admin.register(PolicyTrial)
+class PolicyTrialAdmin(UnchangingAdmin):
+    list_display = ["search", "number", "kind", "candidate", "reward", "diverged", "seconds"]
+    list_select_related = ["search"]
+    list_filter = ["search__project", "kind"]
+
+
+@admin.register(AugmentationPolicy)
+class AugmentationPolicyAdmin(UnchangingAdmin):
+    list_display = ["project", "name", "digest", "search", "created_at"]
 
 
 @admin.register(Rule)

@@ -19,12 +19,18 @@ class LearnerForm(forms.Form):
     """The recipe. Choices are whatever the registries hold, and the project's own backbones."""
 
     def __init__(
-        self, sent: QueryDict | None, initial: dict[str, Any] | None, backbones: dict[str, str]
+        self,
+        sent: QueryDict | None,
+        initial: dict[str, Any] | None,
+        backbones: dict[str, str],
+        augmentations: dict[str, tuple[str, str]],
     ) -> None:
         super().__init__(sent, initial=initial)
-        field = self.fields["backbone"]
-        if isinstance(field, forms.ChoiceField):
-            field.choices = list(backbones.items())
+        titles = {name: title for name, (title, _) in augmentations.items()}
+        for name, choices in (("backbone", backbones), ("augmentation", titles)):
+            field = self.fields[name]
+            if isinstance(field, forms.ChoiceField):
+                field.choices = list(choices.items())
 
     enabled = forms.BooleanField(required=False, label="Learn from new labels")
     strategy = forms.ChoiceField(
@@ -45,6 +51,12 @@ class LearnerForm(forms.Form):
         error_messages={
             "required": "Choose what the features come from.",
             "invalid_choice": "There is no backbone '%(value)s'; choose one of the list.",
+        },
+    )
+    augmentation = forms.ChoiceField(
+        error_messages={
+            "required": "Choose how pictures are changed while networks learn.",
+            "invalid_choice": "There is no augmentation '%(value)s'; choose one of the list.",
         },
     )
     target = PercentField(

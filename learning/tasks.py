@@ -3,9 +3,12 @@ late or never; it is valid only until the tick sends the next one."""
 
 from celery import shared_task
 
-from learning.models import PretrainingRun, RuleCheck, TrainingRun
+from learning.models import PolicySearch, PretrainingRun, RuleCheck, TrainingRun
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
+from learning.services.policies import policies_to_picture, policy_picture
+from learning.services.policy_search import policy_search_do
+from learning.services.policy_trials import trial_judge_next
 from learning.services.pretraining import pretraining_do
 from learning.services.rule_checks import check_do
 from learning.services.runs import runs_create_due, runs_take_over
@@ -30,6 +33,13 @@ def tick() -> None:
     works_take_over(PretrainingRun, afterwards="Begin it again, when the worker has what it needs.")
     for run_id in works_to_send(PretrainingRun):
         pretrain.apply_async((run_id,), expires=RESEND.total_seconds())
+    works_take_over(
+        PolicySearch, afterwards="Its trials are kept; begin a new one, or see the log.", spared="spared"
+    )
+    for search_id in works_to_send(PolicySearch):
+        search_policies.apply_async((search_id,), expires=RESEND.total_seconds())
+    for policy_id in policies_to_picture():
+        picture_policy.delay(policy_id)
     works_take_over(RuleCheck, afterwards="Save a rule to have them checked again.")
     for check_id in works_to_send(RuleCheck):
         check_rules.apply_async((check_id,), expires=RESEND.total_seconds())
@@ -58,6 +68,23 @@ def pretrain(run_id: int) -> None:
 
 
 @shared_task
+def search_policies(search_id: int) -> None:
+    policy_search_do(search_id=search_id, ask_for_help=_ask_for_judges)
+
+
+@shared_task
+def judge_trials(search_id: int) -> None:
+    """One trial, then to the end of the queue: a training, which people wait for, is not kept waiting."""
+    if trial_judge_next(search_id=search_id):
+        judge_trials.apply_async((search_id,), expires=RESEND.total_seconds())
+
+
+@shared_task
+def picture_policy(policy_id: int) -> None:
+    policy_picture(policy_id=policy_id)
+
+
+@shared_task
 def check_rules(check_id: int) -> None:
     check_do(check_id=check_id)
 
@@ -65,6 +92,11 @@ def check_rules(check_id: int) -> None:
 def _ask_for_help(search_id: int) -> None:
     for _ in range(HELPERS):
         search.apply_async((search_id,), expires=RESEND.total_seconds())
+
+
+def _ask_for_judges(search_id: int) -> None:
+    for _ in range(HELPERS):
+        judge_trials.apply_async((search_id,), expires=RESEND.total_seconds())
 
 
 def _send_runs() -> None:

@@ -1,8 +1,18 @@
 from django.urls import path
 
+from learning.api.augmentation import AugmentationApiView, PoliciesApiView, PolicyApiView
 from learning.api.learner import LearnerApiView
 from learning.api.pretraining import PretrainingApiView
 from learning.api.rules import RuleApiView, RulesApiView
+from learning.views.augmentation import (
+    AugmentationView,
+    PoliciesView,
+    PolicyPicturesView,
+    PolicySearchView,
+    PolicyView,
+    RewardsView,
+    TrialPicturesView,
+)
 from learning.views.learner import LearnerView
 from learning.views.models import ArtifactView, JudgedView, ModelsView, ModelView
 from learning.views.panel import CurveView, PanelView
@@ -20,6 +30,28 @@ urlpatterns = [
         "api/v1/projects/<slug:slug>/learner/pretraining",
         PretrainingApiView.as_view(),
         name="api-pretraining",
+    ),
+    path("projects/<slug:slug>/augmentation/", AugmentationView.as_view(), name="augmentation"),
+    path("projects/<slug:slug>/augmentation/search/", PolicySearchView.as_view(), name="policy-search"),
+    path("projects/<slug:slug>/augmentation/rewards.json", RewardsView.as_view(), name="policy-rewards"),
+    path("projects/<slug:slug>/augmentation/policies/", PoliciesView.as_view(), name="policies"),
+    path("projects/<slug:slug>/augmentation/policies/<int:pk>/", PolicyView.as_view(), name="policy"),
+    path(
+        "projects/<slug:slug>/augmentation/policies/<int:pk>/examples.png",
+        PolicyPicturesView.as_view(),
+        name="policy-examples",
+    ),
+    path(
+        "projects/<slug:slug>/augmentation/trials/<int:pk>/examples.png",
+        TrialPicturesView.as_view(),
+        name="trial-examples",
+    ),
+    path("api/v1/projects/<slug:slug>/augmentation", AugmentationApiView.as_view(), name="api-augmentation"),
+    path("api/v1/projects/<slug:slug>/augmentation/policies", PoliciesApiView.as_view(), name="api-policies"),
+    path(
+        "api/v1/projects/<slug:slug>/augmentation/policies/<int:pk>",
+        PolicyApiView.as_view(),
+        name="api-policy",
     ),
     path("projects/<slug:slug>/rules/", RulesView.as_view(), name="rules"),
     path("projects/<slug:slug>/rules/new/", RuleView.as_view(), name="rule-new"),

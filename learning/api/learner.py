@@ -18,10 +18,11 @@ from labelling.selectors import project_for
 from learning.core.methods import Method
 from learning.core.strategies import STRATEGIES, Strategy
 from learning.models import Learner
+from learning.policy_selectors import augmentations_of
 from learning.selectors import backbones_of, learner_of, methods_offered
 from learning.services.learners import learner_update
 
-CHANGED = ("enabled", "strategy", "method", "backbone", "retrain_after", "target")
+CHANGED = ("enabled", "strategy", "method", "backbone", "augmentation", "retrain_after", "target")
 
 
 class ChoiceSerializer(serializers.Serializer[dict[str, Any]]):
@@ -39,6 +40,8 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     target = serializers.FloatField(min_value=0.5, max_value=0.999)
     outlook = serializers.JSONField(read_only=True)
     backbone = serializers.CharField()
+    augmentation = serializers.CharField()
+    augmentations = serializers.ListField(child=serializers.CharField(), read_only=True)
     backbones = serializers.ListField(child=serializers.CharField(), read_only=True)
     strategies = ChoiceSerializer(many=True, read_only=True)
     methods = ChoiceSerializer(many=True, read_only=True)
@@ -73,6 +76,7 @@ def _as_json(learner: Learner) -> dict[str, object]:
     return {
         **{name: getattr(learner, name) for name in CHANGED},
         "outlook": learner.outlook,
+        "augmentations": list(augmentations_of(learner.project)),
         "backbones": list(backbones_of(learner.project)),
         "strategies": _catalogue(STRATEGIES.values()),
         "methods": _catalogue(methods_offered(learner).values()),

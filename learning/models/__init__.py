@@ -1,6 +1,7 @@
 from learning.models.embedding import EmbeddingShard
 from learning.models.lane import Lane
 from learning.models.learner import Learner
+from learning.models.policy import AugmentationPolicy, PolicySearch, PolicyTrial
 from learning.models.pretraining import PretrainingRun
 from learning.models.rule import Rule, RuleCheck
 from learning.models.run import ModelVersion, Round, TrainingRun
@@ -8,10 +9,13 @@ from learning.models.search import Search, SearchPart
 from learning.models.work import Work
 
 __all__ = [
+    "AugmentationPolicy",
     "EmbeddingShard",
     "Lane",
     "Learner",
     "ModelVersion",
+    "PolicySearch",
+    "PolicyTrial",
     "PretrainingRun",
     "Round",
     "Rule",

@@ -14,6 +14,9 @@ class Learner(models.Model):
     backbone = models.CharField(max_length=60, default="efficientnet-lite0")
     method = models.CharField(max_length=60, default="transfer")
     strategy = models.CharField(max_length=60, default="auto")
+    augmentation = models.CharField(
+        max_length=60, default="views", help_text="How pictures are changed while networks learn from labels."
+    )
     retrain_after = models.PositiveIntegerField(
         default=1, validators=[MinValueValidator(1)], help_text="New labels before the next training."
     )

@@ -9,6 +9,7 @@ class Work(models.Model):
         RUNNING = "running"
         DONE = "done"
         FAILED = "failed"
+        PAUSED = "paused"
 
     state = models.CharField(max_length=7, choices=State.choices, default=State.QUEUED)
     stage = models.CharField(
@@ -24,3 +25,8 @@ class Work(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count against it."""
+        return self.attempt

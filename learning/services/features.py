@@ -19,6 +19,7 @@ from learning.services.backbones import (
     backbone_store,
 )
 from learning.services.lessons import lessons_lacking, lessons_read
+from learning.services.policies import DEFAULT, augment_named
 from learning.services.work import work_owned
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def features_learn(
     known = [one for one in (lessons.own, *lessons.others) if one]
     looked_at = sum(len(one.labels) for one in known) if way.draws else len(lessons.pool)
     work_owned(run, images=looked_at, stage=f"{way.title}: beginning"[:60])
+    augmentation = run.config.get("augmentation", DEFAULT)
     saved = f"pretraining/{run.pk}-{way.name}.safetensors"
 
     def report(done: float, words: str) -> None:
@@ -85,6 +87,7 @@ def features_learn(
             config,
             run.seed,
             network=grown_from,
+            augment=augment_named(project=run.project, name=augmentation),
             report=report,
             keep=keep,
             checkpoint=_checkpoint(saved),
@@ -103,6 +106,7 @@ def features_learn(
         card={
             "way": way.name,
             "settings": config,
+            "augmentation": augmentation,
             "seed": run.seed,
             "pictures": len(lessons.pool),
             "labels": sum(len(one.labels) for one in known),

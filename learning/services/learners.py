@@ -6,9 +6,13 @@ from django.utils import timezone
 from labelling.models import Question
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner
+from learning.policy_selectors import augmentations_of
 from learning.selectors import backbones_of, methods_lacking, methods_offered
 
-RECIPE = ("enabled", "backbone", "method", "strategy", "retrain_after", "queue_length", "target")
+RECIPE = (
+    *("enabled", "backbone", "method", "strategy", "augmentation"),
+    *("retrain_after", "queue_length", "target"),
+)
 
 
 def learners_ensure() -> None:
@@ -33,6 +37,7 @@ def learner_update(
     strategy: str | None = None,
     method: str | None = None,
     backbone: str | None = None,
+    augmentation: str | None = None,
     retrain_after: int | None = None,
     target: float | None = None,
     enabled: bool | None = None,
@@ -50,6 +55,8 @@ def learner_update(
         raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(offered)}.")
     if backbone is not None and backbone not in (known := backbones_of(learner.project)):
         raise ValidationError(f"There is no backbone '{backbone}'; choose one of {', '.join(known)}.")
+    if augmentation is not None and augmentation not in (ways := augmentations_of(learner.project)):
+        raise ValidationError(f"There is no augmentation '{augmentation}'; choose one of {', '.join(ways)}.")
     if retrain_after is not None and retrain_after < 1:
         raise ValidationError(f"Retraining after {retrain_after} labels cannot be: give a number from 1 on.")
     if target is not None and not 0.5 <= target <= 0.999:
@@ -58,6 +65,7 @@ def learner_update(
         "strategy": strategy,
         "method": method,
         "backbone": backbone,
+        "augmentation": augmentation,
         "retrain_after": retrain_after,
         "target": target,
         "enabled": enabled,

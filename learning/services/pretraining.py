@@ -1,6 +1,7 @@
 """Runs that learn features: asked for by a manager, done by a worker, compared with what is in use."""
 
 import logging
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -11,11 +12,12 @@ from labelling.models.project import random_seed
 from learning.core.backbones import BACKBONES
 from learning.core.pretraining import PRETRAININGS
 from learning.models import Learner, PretrainingRun, Work
-from learning.selectors import backbones_of
+from learning.selectors import backbones_of, learner_of
 from learning.services.backbones import BackboneArtifact, backbone_artifact
 from learning.services.comparison import Comparison, backbones_compared
 from learning.services.features import BY_ITSELF, features_learn, ways_of
 from learning.services.lessons import lessons_lacking
+from learning.services.policies import DEFAULT
 from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,11 @@ def pretraining_request(*, project: Project, method: str, minutes: float | None 
     way = PRETRAININGS.get(method)
     if way and (lacking := lessons_lacking(project=project, way=way)):
         raise ValidationError(f"{way.title} needs {lacking}: label some images first.")
-    config = {} if minutes is None else {"minutes": minutes}
+    learner = learner_of(project)
+    # Decided now and kept: a worker that takes it over must go on with the same.
+    config: dict[str, Any] = {"augmentation": learner.augmentation if learner else DEFAULT}
+    if minutes is not None:
+        config["minutes"] = minutes
     try:
         with transaction.atomic():
             return PretrainingRun.objects.create(

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import DatabaseError, connection
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils import timezone
 
 from labelling.services.blobs import storage_fault
@@ -33,17 +33,19 @@ class WorkLost(Exception):
     """This worker no longer owns the work: it was taken over, ended by a person, or its project deleted."""
 
 
-def works_take_over(kind: type[Work], *, afterwards: str) -> None:
+def works_take_over(kind: type[Work], *, afterwards: str, spared: str = "") -> None:
     """Give the work of workers that are gone to others, or up after the last attempt.
 
-    `afterwards` tells people what happens then, in a sentence.
+    `afterwards` tells people what happens then, in a sentence; `spared` names a field that holds how many
+    attempts do not count.
     """
+    last = F(spared) + ATTEMPTS if spared else Value(ATTEMPTS)
     now = timezone.now()
     stale = kind._default_manager.filter(state=Work.State.RUNNING, heartbeat_at__lte=now - STALE)
-    stale.filter(attempt__lt=ATTEMPTS).update(
+    stale.filter(attempt__lt=last).update(
         state=Work.State.QUEUED, stage="waiting to be taken over by another worker", enqueued_at=None
     )
-    stale.filter(attempt__gte=ATTEMPTS).update(
+    stale.filter(attempt__gte=last).update(
         state=Work.State.FAILED,
         stage="",
         finished_at=now,
@@ -93,7 +95,7 @@ def work_retry(work: Work, *, why: str) -> None:
 def work_give_up(work: Work, error: Exception, *, words: str) -> None:
     """A passing fault of the storage or the database costs an attempt, anything else the work."""
     try:
-        if isinstance(error, OSError | DatabaseError) and work.attempt < ATTEMPTS:
+        if isinstance(error, OSError | DatabaseError) and work.tries < ATTEMPTS:
             work_retry(work, why=storage_fault(error))
         else:
             work_fail(work, error=f"{words}: {storage_fault(error)}")

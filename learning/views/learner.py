@@ -12,6 +12,7 @@ from labelling.views.access import SignedInRequest
 from learning.core.methods import METHODS
 from learning.core.strategies import STRATEGIES
 from learning.forms import LearnerForm
+from learning.policy_selectors import augmentations_of
 from learning.selectors import backbones_of, learner_of, methods_lacking, methods_offered
 from learning.services.learners import learner_update
 
@@ -27,7 +28,8 @@ class LearnerView(LoginRequiredMixin, View):
         project = project_for(request.user, slug, Membership.Role.MANAGER)
         learner = learner_of(project)
         backbones = backbones_of(project)
-        form = LearnerForm(sent, model_to_dict(learner) if learner else None, backbones)
+        augmentations = augmentations_of(project)
+        form = LearnerForm(sent, model_to_dict(learner) if learner else None, backbones, augmentations)
         if learner and form.is_valid():
             try:
                 learner_update(learner=learner, **form.cleaned_data)
@@ -50,5 +52,6 @@ class LearnerView(LoginRequiredMixin, View):
                 if name in offered or name in lacking
             ],
             "backbones": backbones.items(),
+            "augmentations": [(name, *words) for name, words in augmentations.items()],
         }
         return render(request, "learning/learner.html", context, status=422 if form.errors else 200)

@@ -61,3 +61,12 @@ def reliability_of(bins: list[dict[str, float]]) -> list[dict[str, Any]]:
             {**one, "low": low, "high": high, "sure": f"{percent(one['confidence'])}%", "words": words}
         )
     return rows
+
+
+def time_words(seconds: float | None) -> str:
+    """ "" for what is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min"

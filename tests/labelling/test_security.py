@@ -14,7 +14,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from config.keyed import PATHS
 from labelling.models import ImportJob, Item, Project
-from learning.models import Rule, RuleCheck
+from labelling.services.blobs import blob_put
+from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial, Rule, RuleCheck
 from serving.core.modes import State
 from serving.core.records import to_json
 from serving.models import ApiKey, Rollout
@@ -24,6 +25,7 @@ from tests.serving import trained
 
 pytestmark = pytest.mark.django_db
 
+EXAMPLES = "examples.png"
 ROLES = ("annotator", "reviewer", "manager")
 PEOPLE = ("anonymous", "stranger", *ROLES)
 # Per route, what may be sent and the least role that may send it.
@@ -47,6 +49,16 @@ PAGES = {
     "learning:pretraining": {"get": "manager", "post": "manager"},
     "learning:api-learner": {"get": "manager"},
     "learning:api-pretraining": {"get": "manager", "post": "manager", "delete": "manager"},
+    "learning:augmentation": {"get": "manager", "post": "manager"},
+    "learning:policy-search": {"get": "manager", "post": "manager"},
+    "learning:policy-rewards": {"get": "manager"},
+    "learning:policies": {"post": "manager"},
+    "learning:policy": {"get": "manager", "post": "manager"},
+    "learning:policy-examples": {"get": "manager"},
+    "learning:trial-examples": {"get": "manager"},
+    "learning:api-augmentation": {"get": "manager", "post": "manager", "delete": "manager"},
+    "learning:api-policies": {"get": "manager", "post": "manager"},
+    "learning:api-policy": {"get": "manager"},
     "learning:rules": {"get": "manager", "post": "manager"},
     "learning:rule-new": {"get": "manager", "post": "manager"},
     "learning:rule": {"get": "manager", "post": "manager"},
@@ -143,6 +155,11 @@ def arguments(project: Project) -> dict[str, object]:
         pk=number, project=project, question=question, name="x", label=question.labels.first()
     )
     RuleCheck.objects.create(pk=number, project=project, learner=learner, draft={})
+    blob_put(path=EXAMPLES, data=factories.png(1))
+    search = PolicySearch.objects.create(project=project, config={"search": "ppo"})
+    PolicyTrial.objects.create(pk=number, search=search, number=0, kind="search", seed=0, pictures=EXAMPLES)
+    policy = {"sub_policies": [[{"operation": "rotate", "probability": 1.0, "magnitude": 0.5}]]}
+    AugmentationPolicy.objects.create(pk=number, project=project, name="x", policy=policy, pictures=EXAMPLES)
     ApiKey.objects.create(pk=number, project=project, name="x", prefix=f"{number}"[-12:], secret_hash="")
     version = project.model_versions.get()
     rollout = Rollout.objects.create(

@@ -158,6 +158,7 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
         "strategy": "entropy",
         "method": "transfer",
         "backbone": "efficientnet-lite0",
+        "augmentation": "views",
         "retrain_after": "5",
         "target": "97",
     }

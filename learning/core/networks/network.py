@@ -48,4 +48,14 @@ class Convolutional(Network):
 
 def pixels(images: torch.Tensor) -> torch.Tensor:
     """uint8 (B, S, S, 3) -> floats (B, 3, S, S) in -1..1."""
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return as_floats(images.permute(0, 3, 1, 2))
+
+
+def as_floats(images: torch.Tensor) -> torch.Tensor:
+    """uint8 -> floats in -1..1, of the same shape."""
+    return images.float() / 127.5 - 1.0
+
+
+def as_bytes(x: torch.Tensor) -> torch.Tensor:
+    """Floats in -1..1 -> uint8, of the same shape; what lies outside is cut off."""
+    return ((x + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from learning.core.augmentation import Augment
 from learning.core.networks.network import Network, pixels
 from learning.core.networks.small_cnn import SmallCnn
 from learning.core.networks.stored import network_bytes
@@ -66,12 +67,13 @@ def pretrain(
     seed: int,
     *,
     network: Network | None = None,
+    augment: Augment | None = None,
     report: Report = lambda share, words: None,
     keep: Keep = lambda checkpoint: None,
     checkpoint: bytes | None = None,
 ) -> Network:
     """Train a network on `lessons`; S is a multiple of 8. It goes on from `network`, which is not changed, or
-    begins with a new SmallCnn.
+    begins with a new SmallCnn. `augment` is how pictures are changed, by default to views of them.
 
     After every epoch `keep` gets a checkpoint (safetensors), and `report(share, words)` is called, which may
     raise to end it; with a checkpoint a later call goes on, to the same network bit for bit. The same
@@ -116,7 +118,7 @@ def pretrain(
             rows = order[:0] if how.draws else order[number * plan.batch : (number + 1) * plan.batch]
             parts.train()
             optimizer.zero_grad(set_to_none=True)
-            loss = how.loss(grown, head, Step(pixels(pool[rows]), share, lessons, generator))
+            loss = how.loss(grown, head, Step(pixels(pool[rows]), share, lessons, generator, augment))
             torch.autograd.backward(loss)
             optimizer.step()
             total += float(loss.detach())

@@ -14,8 +14,8 @@ class SmallCnn(Convolutional):
     multiple of 8.
     """
 
-    def __init__(self, size: int) -> None:
-        first, second, third = WIDTHS
+    def __init__(self, size: int, widths: tuple[int, int, int] = WIDTHS) -> None:
+        first, second, third = widths
         super().__init__(size, second, third)
         self.first = torch.nn.Sequential(_convolution(3, first, 5, stride=2), _convolution(first, first, 3))
         self.second = torch.nn.Sequential(

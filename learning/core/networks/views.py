@@ -5,6 +5,9 @@ import math
 import torch
 from torch.nn import functional
 
+from learning.core.augmentation.policy import Augment
+from learning.core.networks.network import as_bytes, as_floats
+
 # Nothing here knows a data set; a picture is never mirrored, which makes another letter of some letters.
 DEGREES = 15.0
 SCALE = (0.75, 1.15)  # of the picture's side that is seen
@@ -37,6 +40,21 @@ def view(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     seen = (seen - centre) * contrast + centre + uniform(-BRIGHTNESS, BRIGHTNESS, 1, 1, 1)
     seen = seen + NOISE * torch.randn(seen.shape, generator=generator)
     return torch.where(_hole(count, side, generator), centre, seen)
+
+
+def augmented(x: torch.Tensor, augment: Augment | None, generator: torch.Generator) -> torch.Tensor:
+    """(B, 3, S, S) in -1..1, changed by what the project chose; another view where it chose nothing."""
+    if augment is None:
+        return view(x, generator)
+    return as_floats(augment(as_bytes(x), generator))
+
+
+def pair(x: torch.Tensor, augment: Augment | None, generator: torch.Generator) -> torch.Tensor:
+    """Two views of each picture, (2 B, 3, S, S). What the project chose comes before them: alone it may leave
+    two pictures alike, and nothing to learn.
+    """
+    seen = [x if augment is None else augmented(x, augment, generator) for _ in range(2)]
+    return torch.cat([view(one, generator) for one in seen])
 
 
 def _hole(count: int, side: int, generator: torch.Generator) -> torch.Tensor:

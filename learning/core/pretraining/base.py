@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.core import registry
+from learning.core.augmentation import Augment
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,7 @@ class Step:
     share: float  # of the training that is done, 0..1
     lessons: Lessons
     generator: "torch.Generator"  # all that is drawn is drawn from it
+    augment: Augment | None = None  # what the project chose; None: views
 
 
 # A head for the network, made before training; the loss of a step; what becomes the backbone.

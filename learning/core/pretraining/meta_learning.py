@@ -47,7 +47,8 @@ def meta_learning(network: "Network", head: "torch.nn.Module", step: Step) -> "t
     """
     network.eval()
     x, labels, shots = episode(step.lessons, step.generator)
-    z = torch.nn.functional.normalize(network.embed(views.view(x, step.generator)), dim=1)
+    seen = views.augmented(x, step.augment, step.generator)
+    z = torch.nn.functional.normalize(network.embed(seen), dim=1)
     known, asked = z[:shots], z[shots:]
     weight, bias = prototypes(known, labels[:shots])
     for _ in range(INNER_STEPS):

@@ -25,7 +25,7 @@ TEMPERATURE = 0.2
 )
 def simclr(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Chen et al. 2020, equation 1 (NT-Xent)."""
-    both = torch.cat([views.view(step.x, step.generator), views.view(step.x, step.generator)])
+    both = views.pair(step.x, step.augment, step.generator)
     return nt_xent(head(network.embed(both)))
 
 

@@ -66,7 +66,7 @@ def softmatch(network: "Network", head: "torch.nn.Module", step: Step) -> "torch
     both_networks.follow(network)
     hard, weight = both_networks.guesses(step.x)
     x, labels = drawn(step.lessons, LABELLED, step.generator)
-    both = views.view(torch.cat([x, step.x]), step.generator)
+    both = views.augmented(torch.cat([x, step.x]), step.augment, step.generator)
     logits = both_networks.student(network.embed(both))
     entropy = torch.nn.functional.cross_entropy
     supervised = entropy(logits[:LABELLED], labels, label_smoothing=SMOOTHING)

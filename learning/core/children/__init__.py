@@ -1,0 +1,1 @@
+"""Small networks that judge augmentations; torch, loaded by workers only."""

@@ -1,0 +1,108 @@
+"""Does an operation turn a picture into one of another class? Upside down, a 6 is a 9."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from learning.core.augmentation import OPERATIONS, Applied, Policy
+from learning.core.children.judge import channels_first
+from learning.core.evaluation import wilson
+from learning.core.pretraining import Answered
+
+SIDE = 12  # pictures are compared at this size, in grey, centred
+STRENGTH = 0.5  # of the operation's strongest
+TOLERATED = 0.15  # the share of a class that may be turned, beyond what lies near another class anyway
+LEAST = 4  # pictures of a class, to say anything of it
+NEAR = 0.99  # the share of pictures that are nearer to their nearest than what still counts as near
+
+
+@dataclass(frozen=True)
+class Destroys:
+    """What an operation does to one class."""
+
+    operation: str
+    truth: int
+    becomes: int  # the class it is most often turned into
+    share: float  # of the class's pictures
+    before: float  # the share that lies among another class's pictures as they are
+
+    def words(self, names: Sequence[str]) -> str:
+        return (
+            f"{OPERATIONS[self.operation].title} makes {self.share:.0%} of '{names[self.truth]}' look like "
+            f"another class, mostly '{names[self.becomes]}' ({self.before:.0%} do as they are)"
+        )
+
+
+def destroyed(known: Answered, operations: Sequence[str], seed: int) -> list[Destroys]:
+    """The operations that turn much of some class into another, the worst class of each.
+
+    A changed picture counts as turned when the picture nearest to it, of all others as they are, is of
+    another class, and as near as pictures usually are to one another. One that only looks strange is near
+    none.
+    """
+    images = channels_first(known.images)
+    plain = _reduced(images)
+    usual = float(np.quantile(_nearest(plain, plain)[0], NEAR))
+    before = _turned(plain, plain, known.labels, usual)
+    found = []
+    for name in operations:
+        whole = Policy(((Applied(name, 1.0, STRENGTH),),))
+        changed = _reduced(whole(images, torch.Generator().manual_seed(seed)))
+        after = _turned(changed, plain, known.labels, usual)
+        classes = [_of_class(name, int(label), known, before, after) for label in np.unique(known.labels)]
+        if hurt := [one for one in classes if one is not None]:
+            found.append(max(hurt, key=lambda one: one.share - one.before))
+    return found
+
+
+def _of_class(
+    name: str, label: int, known: Answered, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> Destroys | None:
+    mine = known.labels == label
+    count, turned = int(mine.sum()), after[mine][after[mine] >= 0]
+    share, usually = len(turned) / count, float((before[mine] >= 0).mean())
+    if count < LEAST or wilson(len(turned), count)[0] <= usually + TOLERATED:
+        return None
+    return Destroys(name, label, int(np.bincount(turned).argmax()), share, usually)
+
+
+def _turned(
+    changed: NDArray[np.float32], plain: NDArray[np.float32], labels: NDArray[np.int64], usual: float
+) -> NDArray[np.int64]:
+    """The class that each picture was turned into, (n,); -1 if into none."""
+    distance, row = _nearest(changed, plain)
+    other = labels[row]
+    return np.where((other != labels) & (distance <= usual), other, -1)
+
+
+def _nearest(
+    changed: NDArray[np.float32], plain: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Of each picture the distance (n,) and the row (n,) of the nearest that it was not made of."""
+    squared = (
+        np.square(changed).sum(axis=1)[:, None] + np.square(plain).sum(axis=1)[None] - 2 * changed @ plain.T
+    )
+    np.fill_diagonal(squared, np.inf)
+    row = squared.argmin(axis=1)
+    return np.sqrt(np.maximum(squared[np.arange(len(row)), row], 0)), row
+
+
+def _reduced(images: torch.Tensor) -> NDArray[np.float32]:
+    """uint8 (n, C, S, S) -> (n, SIDE^2), the difference to the border's colour, its mass in the middle."""
+    grey = images.float().mean(dim=1) / 255  # (n, S, S)
+    edge = torch.cat([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], dim=1).mean(dim=1)
+    drawn = grey - edge[:, None, None]
+    mass = drawn.abs() + 1e-6
+    steps = torch.arange(grey.shape[1]).float()
+    middle = (len(steps) - 1) / 2
+    total = mass.sum(dim=(1, 2))
+    down = (middle - (mass.sum(dim=2) * steps).sum(dim=1) / total).round().int().tolist()
+    right = (middle - (mass.sum(dim=1) * steps).sum(dim=1) / total).round().int().tolist()
+    moved = zip(drawn, down, right, strict=True)
+    centred = torch.stack([torch.roll(one, (rows, columns), (0, 1)) for one, rows, columns in moved])
+    small = functional.interpolate(centred[:, None], (SIDE, SIDE), mode="area")
+    return np.asarray(small.flatten(1).numpy(), np.float32)

@@ -1,0 +1,30 @@
+"""How a child is trained: settings a person can choose."""
+
+import math
+from dataclasses import dataclass
+
+WIDTHS = {"small": (16, 32, 64), "medium": (32, 64, 128)}
+LOOKED_AT, BATCH = (64, 1_000_000), (2, 4_096)
+
+
+@dataclass(frozen=True)
+class ChildPlan:
+    """Raises ValueError, with a sentence, for what cannot be."""
+
+    size: str = "small"
+    looked_at: int = 2_500  # pictures, over all epochs, by each of the two children of a trial
+    batch: int = 32
+    rate: float = 5e-3
+
+    def __post_init__(self) -> None:
+        if self.size not in WIDTHS:
+            raise ValueError(f"There is no child '{self.size}'; there are: {', '.join(WIDTHS)}.")
+        for what, value, (low, high) in (
+            ("looked_at", self.looked_at, LOOKED_AT),
+            ("batch", self.batch, BATCH),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ValueError(f"A child's {what} must be whole, from {low:,} to {high:,}, not {value!r}.")
+        number = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
+        if not (number and math.isfinite(self.rate) and 0 < self.rate < 1):
+            raise ValueError(f"A child's learning rate must lie between 0 and 1, not be {self.rate!r}.")

@@ -1,0 +1,149 @@
+"""A whole search, batch after batch: proposals, then the best of them again, then the winner and its rivals.
+
+It says what is to be judged and is told the rewards; who judges, how many at once, and in which process does
+not matter: the same config gives the same trials. One that was interrupted is repeated from what it was told.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from learning.core.augmentation import AUGMENTATIONS, Augment, Policy, joined
+from learning.core.policy_search.base import SEARCHES, Judged
+from learning.core.policy_search.config import SearchConfig
+from learning.core.policy_search.space import Choices
+from learning.core.policy_search.verdict import NONE, Verdict, verdict_on
+
+Kind = Literal["search", "finalist", "confirmation"]
+FINALISTS = 5
+FINALIST_SEEDS, CONFIRMATION_SEEDS = 3, 6
+JOINED = "joined"
+
+
+@dataclass(frozen=True)
+class Trial:
+    number: int  # from 0 on
+    kind: Kind
+    seed: int
+    candidate: str  # "trial 17", "joined", or the name of a fixed augmentation
+    policy: Policy | None  # None: the fixed augmentation that the candidate names
+    choices: Choices = ()  # of proposals
+
+    @property
+    def augment(self) -> Augment:
+        return self.policy or AUGMENTATIONS[self.candidate].apply
+
+
+class Session:
+    def __init__(self, config: SearchConfig) -> None:
+        self.config = config
+        self.searcher = SEARCHES[config.search].begin(config.space, config.rate, config.seed)
+        self.judged: list[tuple[Trial, float]] = []
+        self._searching = True
+        self._open: list[Trial] = []
+
+    @staticmethod
+    def expected(config: SearchConfig) -> int:
+        """About how many trials there will be in all."""
+        finalists = min(config.trials, FINALISTS)
+        met = 2 + len(config.rivals)
+        return config.trials + FINALIST_SEEDS * (finalists + (finalists > 1)) + CONFIRMATION_SEEDS * met
+
+    @property
+    def how(self) -> Judged:
+        """How proposals are judged; finalists always are by children."""
+        return SEARCHES[self.config.search].judged
+
+    def batch(self) -> list[Trial]:
+        """The trials to judge now, none when all is over. The same ones until their rewards are told."""
+        if not self._open:
+            self._open = self._proposals() or self._finalists() or self._confirmations()
+        return self._open
+
+    def tell(self, rewards: Sequence[float]) -> None:
+        """What the trials of the batch were worth, in its order."""
+        if self._open[0].kind == "search":
+            self.searcher.tell([one.choices for one in self._open], np.array(rewards, np.float64))
+        self.judged += zip(self._open, rewards, strict=True)
+        self._open = []
+
+    def enough(self) -> None:
+        """No more proposals: time is over. Those that are open are dropped, the best become finalists."""
+        if self._open and self._open[0].kind == "search":
+            self._open = []
+        self._searching = False
+
+    def of_kind(self, kind: Kind) -> list[tuple[Trial, float]]:
+        return [(trial, reward) for trial, reward in self.judged if trial.kind == kind]
+
+    def verdict(self) -> Verdict:
+        """Once all is over: the policy that won, and what it is worth beside its rivals."""
+        candidate, policy = self._winner()
+        return verdict_on(candidate, policy, self._rewards("confirmation"))
+
+    def _proposals(self) -> list[Trial]:
+        begun = len(self.judged)
+        count = min(self.config.together, self.config.trials - begun)
+        if not self._searching or count <= 0:
+            self._searching = False
+            return []
+        return [
+            Trial(
+                begun + place,
+                "search",
+                self._seed("search", begun + place),
+                f"trial {begun + place + 1}",
+                self.config.space.policy(choices),
+                choices,
+            )
+            for place, choices in enumerate(self.searcher.ask(count))
+        ]
+
+    def _finalists(self) -> list[Trial]:
+        """The best proposals, and all of these joined, as in the paper."""
+        if self.of_kind("finalist"):
+            return []
+        found: dict[str, Policy | None] = {}
+        for trial, _ in sorted(self.of_kind("search"), key=lambda one: -one[1]):
+            if trial.policy not in found.values() and len(found) < FINALISTS:
+                found[trial.candidate] = trial.policy
+        if len(found) > 1:
+            found[JOINED] = joined([one for one in found.values() if one is not None])
+        return self._scored("finalist", found, FINALIST_SEEDS)
+
+    def _confirmations(self) -> list[Trial]:
+        if self.of_kind("confirmation"):
+            return []
+        candidate, policy = self._winner()
+        met: dict[str, Policy | None] = {candidate: policy, NONE: None}
+        return self._scored("confirmation", {**met, **self.config.rivals}, CONFIRMATION_SEEDS)
+
+    def _winner(self) -> tuple[str, Policy]:
+        means = {name: float(np.mean(of_it)) for name, of_it in self._rewards("finalist").items()}
+        best = max(means, key=means.__getitem__)
+        policies = {trial.candidate: trial.policy for trial, _ in self.of_kind("finalist")}
+        policy = policies[best]
+        if policy is None:
+            raise ValueError("No proposal was judged: give the search more time.")
+        return best, policy
+
+    def _rewards(self, kind: Kind) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {}
+        for trial, reward in self.of_kind(kind):
+            found.setdefault(trial.candidate, []).append(reward)
+        return found
+
+    def _scored(self, kind: Kind, policies: dict[str, Policy | None], seeds: int) -> list[Trial]:
+        every = [(name, policy, seed) for seed in range(seeds) for name, policy in policies.items()]
+        # A seed stands for other halves of the labels too, which all candidates share.
+        return [
+            Trial(len(self.judged) + place, kind, self._seed(kind, seed), name, policy)
+            for place, (name, policy, seed) in enumerate(every)
+        ]
+
+    def _seed(self, kind: Kind, number: int) -> int:
+        digest = hashlib.sha256(f"{self.config.seed}/{kind}/{number}".encode()).digest()
+        return int.from_bytes(digest[:4]) >> 1

@@ -1,0 +1,114 @@
+"""Augmentation policies that a project keeps: stored, imported, pictured, and handed to trainings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from labelling.models import Item, Project
+from labelling.services.blobs import blob_put
+from learning.core.augmentation import AUGMENTATIONS, Augment, Policy, policy_from
+from learning.core.lazy import lazy
+from learning.models import AugmentationPolicy, PolicySearch
+from learning.services.lessons import images_read
+
+drawings = lazy("learning.core.children.pictures", often=False)
+
+FORMAT = "quern-augmentation-policy"
+SIZE = 32
+PICTURED = 8
+DEFAULT = "views"
+
+
+def policy_keep(
+    *,
+    project: Project,
+    policy: Policy,
+    name: str,
+    evidence: Mapping[str, Any],
+    search: PolicySearch | None = None,
+) -> AugmentationPolicy:
+    """Keep a policy under a name of its own. One that is kept already stays as it is, with its name.
+
+    Raises ValidationError, with a sentence, for a name that cannot be had.
+    """
+    if known := AugmentationPolicy.objects.filter(project=project, digest=policy.digest).first():
+        return known
+    if not name or len(name) > 60 or name in AUGMENTATIONS:
+        raise ValidationError(f"A policy cannot be called '{name[:70]}': give it 1 to 60 letters of its own.")
+    try:
+        with transaction.atomic():
+            return AugmentationPolicy.objects.create(
+                project=project,
+                name=name,
+                policy=policy.as_json(),
+                digest=policy.digest,
+                evidence=dict(evidence),
+                search=search,
+            )
+    except IntegrityError:
+        raise ValidationError(f"Another policy is called '{name}': give this one its own name.") from None
+
+
+def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
+    """Keep what `policy_export` wrote, here or elsewhere. Raises ValidationError, with a sentence."""
+    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+        raise ValidationError(f'This is not an exported policy: its "format" must be "{FORMAT}".')
+    evidence, name = data.get("evidence", {}), data.get("name")
+    if not isinstance(evidence, Mapping) or not isinstance(name, str):
+        raise ValidationError('An exported policy has a "name" and an object of "evidence".')
+    try:
+        policy = policy_from(data.get("policy"))
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+    return policy_keep(project=project, policy=policy, name=name.strip(), evidence=evidence)
+
+
+def policy_export(*, policy: AugmentationPolicy) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": policy.name,
+        "policy": policy.policy,
+        "digest": policy.digest,
+        "evidence": policy.evidence,
+    }
+
+
+def augment_named(*, project: Project, name: str) -> Augment | None:
+    """What a training changes pictures by; None for the views that networks learn from by default.
+
+    Raises ValueError, with a sentence, for a name that is not there any more.
+    """
+    if name == DEFAULT:
+        return None
+    if name in AUGMENTATIONS:
+        return AUGMENTATIONS[name].apply
+    kept = AugmentationPolicy.objects.filter(project=project, name=name).first()
+    if kept is None:
+        raise ValueError(f"The augmentation '{name}' is gone: choose another on the learner's page.")
+    return policy_from(kept.policy)
+
+
+def policies_to_picture() -> list[int]:
+    """Kept policies that nobody was asked yet to draw examples of; each is given out once."""
+    new = AugmentationPolicy.objects.filter(pictures="", picture_asked=False)
+    return [pk for pk in new.values_list("pk", flat=True) if new.filter(pk=pk).update(picture_asked=True)]
+
+
+def policy_picture(*, policy_id: int) -> None:
+    """Draw examples of a kept policy, for its page; again is harmless."""
+    kept = AugmentationPolicy.objects.filter(pk=policy_id, pictures="").select_related("project").first()
+    if kept is not None and (path := examples_draw(project=kept.project, policy=policy_from(kept.policy))):
+        AugmentationPolicy.objects.filter(pk=policy_id).update(pictures=path)
+
+
+def examples_draw(*, project: Project, policy: Policy) -> str:
+    """Where the examples lie in storage; "" while the pool has no readable image."""
+    pool = Item.objects.filter(project=project, split=Item.Split.POOL).order_by("random_rank", "id")
+    images, _ = images_read(items=list(pool[:PICTURED]), size=SIZE)
+    if not len(images):
+        return ""
+    path = f"projects/{project.pk}/policies/{policy.digest}.png"
+    blob_put(path=path, data=drawings.examples_png(images, policy, 0))
+    return path

@@ -1,0 +1,185 @@
+"""Every search keeps the contract: determined by its seed; what learns finds what was hidden for it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from learning.core.augmentation import Policy
+from learning.core.policy_search import SEARCHES, Choices, SearchSpace
+from learning.core.policy_search.config import SearchConfig, config_from
+from learning.core.policy_search.labels import too_few
+from learning.core.policy_search.plan import ChildPlan
+from learning.core.policy_search.session import (
+    CONFIRMATION_SEEDS,
+    FINALIST_SEEDS,
+    FINALISTS,
+    Session,
+    Trial,
+)
+from learning.core.policy_search.space import space_from
+
+EVERY = pytest.mark.parametrize("name", list(SEARCHES))
+LEARNING = [name for name in SEARCHES if name != "random"]
+RATE = 0.01
+SPACE = SearchSpace(sub_policies=2, length=1)
+
+
+def hidden(choices: Choices) -> float:
+    """Turning and shifting help, inverting and solarizing hurt, each with what its probability is."""
+    policy = SPACE.policy(choices)
+    worth = {"rotate": 1, "translate-x": 1, "shear-x": 1, "invert": -1, "solarize": -1, "equalize": -1}
+    gains = [worth.get(one.operation, 0) * one.probability for sub in policy.sub_policies for one in sub]
+    return float(0.8 + 0.05 * sum(gains))
+
+
+def played(
+    name: str, seed: int, trials: int = 200, reward: Callable[[Choices], float] = hidden
+) -> list[float]:
+    rng = np.random.default_rng(seed)
+    searcher, found = SEARCHES[name].begin(SPACE, RATE, seed), []
+    for _ in range(trials // 10):
+        asked = searcher.ask(10)
+        rewards = np.array([reward(one) for one in asked])
+        found += rewards.tolist()
+        searcher.tell(asked, rewards + rng.normal(0, 0.01, 10))
+    return found
+
+
+@EVERY
+def test_the_same_seed_and_rewards_give_the_same_proposals(name: str) -> None:
+    found = played(name, 4, 30)
+    assert found == played(name, 4, 30)
+    assert found[:20] != played(name, 5, 20)
+
+
+@EVERY
+def test_proposals_are_policies_of_the_space(name: str) -> None:
+    space = SearchSpace(("invert", "rotate"), 2, 3, 1, 1)
+    searcher = SEARCHES[name].begin(space, RATE, 0)
+    for _ in range(4):
+        asked = searcher.ask(8)
+        assert len(asked) == 8
+        assert all(isinstance(space.policy(one), Policy) for one in asked)
+        searcher.tell(asked, np.full(8, 0.5))
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_what_learns_rises_and_beats_chance(name: str) -> None:
+    mine, chance = np.array(played(name, 0)), np.array(played("random", 0))
+    assert mine[-50:].mean() > mine[:50].mean() + 0.005
+    assert mine[-50:].mean() > chance[-50:].mean() + 0.005
+
+
+def quick(**changes: object) -> SearchConfig:
+    return config_from({"trials": 12, "together": 4, "search": "random", **changes})
+
+
+def worth(trial: Trial) -> float:
+    """Of a kind that has one best policy: the one of trial 7; and the house's views are better than none."""
+    return {"trial 7": 0.9, "views": 0.7, "joined": 0.8}.get(trial.candidate, 0.5)
+
+
+def run(session: Session, told: int = 10**6) -> list[Trial]:
+    done: list[Trial] = []
+    while (batch := session.batch()) and len(done) < told:
+        session.tell([worth(one) for one in batch])
+        done += batch
+    return done
+
+
+def test_a_session_proposes_tries_the_best_again_and_compares_the_winner() -> None:
+    session = Session(quick())
+    done = run(session)
+    assert [one.number for one in done] == list(range(len(done)))
+    kinds = [one.kind for one in done]
+    assert kinds.count("search") == 12
+    assert kinds.count("finalist") == FINALIST_SEEDS * (FINALISTS + 1)
+    assert kinds.count("confirmation") == CONFIRMATION_SEEDS * 3
+    assert len(done) == Session.expected(quick())
+    found = session.verdict()
+    assert (found.candidate, found.better) == ("trial 7", True)
+    assert found.policy == done[6].policy
+    assert found.over["none"].mean == pytest.approx(0.4)
+    assert found.over["views"].mean == pytest.approx(0.2)
+    # Fresh seeds: none of the finals was used to choose, and rivals share them.
+    searched = {one.seed for one in done if one.kind == "search"}
+    finals = [one for one in done if one.kind == "confirmation"]
+    assert not searched & {one.seed for one in finals}
+    assert len({one.seed for one in finals}) == CONFIRMATION_SEEDS
+
+
+def test_one_that_was_interrupted_goes_on_from_what_it_was_told() -> None:
+    config = quick(search="ppo")
+    whole = run(Session(config))
+    told = run(first := Session(config), 9)
+    again = Session(config)
+    for start in range(0, len(told), 4):
+        assert again.batch() == told[start : start + 4]
+        again.tell([worth(one) for one in told[start : start + 4]])
+    assert told + run(again) == whole
+    assert first.config == again.config
+
+
+def test_when_time_is_over_the_best_so_far_are_compared() -> None:
+    session = Session(quick())
+    run(session, 8)
+    session.batch()
+    session.enough()
+    kinds = [one.kind for one in run(session)]
+    assert "search" not in kinds
+    assert session.verdict().candidate == "trial 7"
+
+
+def test_what_does_worse_than_what_is_in_use_is_not_better() -> None:
+    session = Session(quick())
+    while batch := session.batch():
+        session.tell([0.6 if one.policy else {"none": 0.5, "views": 0.7}[one.candidate] for one in batch])
+    found = session.verdict()
+    assert (found.over["none"].mean > 0, found.over["views"].mean > 0, found.better) == (True, False, False)
+    assert found.words.startswith("+10.0 points against none (")
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"space": {"operations": []}}, "The search space has no operation"),
+        ({"space": {"operations": ["melt"]}}, "There is no operation 'melt'"),
+        ({"space": {"operations": ["rotate", "rotate"]}}, "names an operation twice"),
+        ({"space": {"magnitudes": 1}}, "number of magnitudes must be a whole number from 2"),
+        ({"space": {"wings": 2}}, "A search space has no 'wings'"),
+        ({"trials": 0}, "number of trials must be a whole number from 1"),
+        ({"trials": 2.5}, "number of trials must be a whole number"),
+        ({"rate": 0}, "learning rate must lie between 0 and 1, not be 0"),
+        ({"rate": float("nan")}, "learning rate must lie between 0 and 1, not be nan"),
+        ({"fraction": 0}, "fraction of the labels must lie between 0 and 1"),
+        ({"search": "guess"}, "There is no search 'guess'"),
+        ({"child": {"size": "huge"}}, "There is no child 'huge'"),
+        ({"child": {"rate": float("inf")}}, "child's learning rate must lie"),
+        ({"colour": 1}, "A search configuration has no 'colour'; it has search"),
+        ({"rivals": {"melt": None}}, "There is no augmentation 'melt'"),
+    ],
+)
+def test_what_cannot_be_searched_gets_a_sentence(config: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        config_from(config)
+
+
+def test_a_config_survives_json() -> None:
+    config = SearchConfig(space=SearchSpace(("invert",)), child=ChildPlan("medium"), trials=7)
+    assert config_from(config.as_json()) == config
+    assert space_from(config.space.as_json()) == config.space
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "sentence"),
+    [
+        ([0, 1, 2], 5, "There are 3 labels for 5 classes"),
+        ([1, 1, 1, 1], 3, "All labels are of one class"),
+        ([0, 1, 2, 2], 3, "No two classes have two labels each"),
+        ([0, 0, 1, 1], 2, ""),
+    ],
+)
+def test_too_few_labels_get_a_sentence(labels: list[int], classes: int, sentence: str) -> None:
+    said = too_few(np.array(labels, np.int64), classes)
+    assert said.startswith(sentence) if sentence else said == ""

@@ -1,0 +1,127 @@
+"""Children judge policies: the same in every thread; what diverges counts as nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from learning.core.augmentation import AUGMENTATIONS, Applied, Policy
+from learning.core.children.child import child_train
+from learning.core.children.guards import destroyed
+from learning.core.children.judge import Judge, channels_first
+from learning.core.children.pictures import examples_png
+from learning.core.policy_search.base import Judged
+from learning.core.policy_search.plan import ChildPlan
+from learning.core.policy_search.session import Trial
+from learning.core.pretraining import Answered
+from tests.learning.core.pretraining.test_pretraining import some_digits
+
+QUICK = ChildPlan(looked_at=600)
+POLICY = Policy(((Applied("rotate", 0.5, 0.5), Applied("cutout", 0.5, 0.5)),))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def arrows(count: int = 60) -> Answered:
+    """Wedges that point left, or right."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((count, 32, 32, 3), np.uint8)
+    labels = (np.arange(count) % 2).astype(np.int64)
+    for image, label in zip(images, labels, strict=True):
+        top, left = rng.integers(3, 9, 2)
+        for row in range(16):
+            width = 16 - abs(8 - row) * 2
+            start = left if label else left + 16 - width
+            image[top + row, start : start + width] = 255
+    return Answered(images, labels)
+
+
+def trial(policy: Policy | None = POLICY, kind: str = "search", seed: int = 5) -> Trial:
+    return Trial(0, "search" if kind == "search" else "finalist", seed, "none", policy)
+
+
+@pytest.mark.parametrize("how", ["child", "density"])
+def test_a_reward_depends_on_labels_and_seed_only(how: Judged) -> None:
+    images, labels = some_digits(60)
+    known = Answered(images, labels)
+    alone = Judge(known, 10, QUICK, 0).outcome(trial(), how).reward
+    assert 0 < alone <= 1
+    with ThreadPoolExecutor(2) as threads:
+        # Side by side, as in a worker with threads.
+        both = list(threads.map(lambda _: Judge(known, 10, QUICK, 0).outcome(trial(), how).reward, range(2)))
+    assert both == [alone, alone]
+
+
+def test_finalists_are_judged_on_other_halves_of_the_labels() -> None:
+    images, labels = some_digits(60)
+    judge = Judge(Answered(images, labels), 10, QUICK, 0)
+    seen: list[NDArray[np.int64]] = []
+    for kind, seed in (("search", 1), ("search", 2), ("finalist", 1), ("finalist", 2)):
+        parts = judge.halves(trial(kind=kind, seed=seed))
+        assert np.array_equal(np.sort(np.concatenate([asked for _, asked in parts])), np.arange(60))
+        seen.append(parts[0][1])
+    assert np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+    assert not np.array_equal(seen[2], seen[3])
+
+
+def test_a_child_that_diverges_is_worth_nothing_and_stops_nothing() -> None:
+    images, labels = some_digits(60)
+    judge = Judge(Answered(images, labels), 10, QUICK, 0)
+    judge.images = torch.full_like(judge.images, torch.nan, dtype=torch.float)
+    found = judge.outcome(trial(None), "child")
+    assert (found.reward, found.diverged) == (0.0, True)
+
+
+def test_an_augmentation_that_ruins_pictures_is_worth_less() -> None:
+    images, labels = some_digits(100)
+    judge = Judge(Answered(images, labels), 10, ChildPlan(looked_at=3_000), 0)
+    covered = Policy(((Applied("solarize", 1.0, 1.0), Applied("posterize", 1.0, 1.0)),))
+    plain, ruined = (judge.outcome(trial(one), "child").reward for one in (None, covered))
+    assert plain > ruined + 0.02
+
+
+def test_operations_that_make_one_class_of_another_are_found_and_named() -> None:
+    known = arrows()
+    found = destroyed(known, ["mirror", "rotate", "invert", "brightness", "cutout"], 0)
+    assert [one.operation for one in found] == ["mirror"]
+    assert found[0].share > 0.9
+    words = found[0].words(["left", "right"])
+    assert words.startswith("Mirror makes ")
+    assert "look like another class, mostly '" in words
+
+
+def test_upside_down_a_6_is_a_9() -> None:
+    images, labels = some_digits(300)
+    found = destroyed(Answered(images, labels), ["upside-down", "shear-x", "invert", "contrast"], 0)
+    assert [(one.operation, {one.truth, one.becomes}) for one in found] == [("upside-down", {6, 9})]
+
+
+def test_a_fraction_of_the_labels_is_a_part_of_them() -> None:
+    images, labels = some_digits(100)
+    judge = Judge(Answered(images, labels), 10, QUICK, 3, fraction=0.5)
+    assert judge.images.shape == (50, 1, 32, 32)
+    with pytest.raises(ValueError, match="There are 5 labels for 10 classes"):
+        Judge(Answered(images, labels), 10, QUICK, 3, fraction=0.05)
+
+
+def test_grey_pictures_are_learned_as_the_coloured_ones_they_are_equal_to() -> None:
+    images, labels = some_digits(40)
+    truth = torch.from_numpy(labels)
+    none = AUGMENTATIONS["none"].apply
+    grey = child_train(channels_first(images), truth, 10, none, QUICK, 0)
+    three = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    coloured = child_train(three, truth, 10, none, QUICK, 0)
+    np.testing.assert_allclose(grey.logits(three), coloured.logits(three), atol=1e-3)
+
+
+def test_examples_show_pictures_as_they_are_first() -> None:
+    images, _ = some_digits(10)
+    data = examples_png(images, POLICY, 0)
+    assert data.startswith(b"\x89PNG")
+    assert data == examples_png(images, POLICY, 0)

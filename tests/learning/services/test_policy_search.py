@@ -1,0 +1,287 @@
+"""A project's own augmentation: searched by workers that may die, paused, ended, kept, exported, used."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from labelling.models import Item, Project
+from learning.core.augmentation import AUGMENTATIONS, Applied, Policy
+from learning.core.networks import pretrain as training_loop
+from learning.models import AugmentationPolicy, Learner, PolicySearch, PolicyTrial, PretrainingRun
+from learning.policy_selectors import augmentations_of, best_trials, rewards_of, search_progress
+from learning.services import policy_search, policy_trials
+from learning.services.backbones import backbone_artifact
+from learning.services.learners import learner_update
+from learning.services.policies import (
+    augment_named,
+    policies_to_picture,
+    policy_export,
+    policy_import,
+    policy_keep,
+    policy_picture,
+)
+from learning.services.policy_search import (
+    policy_search_do,
+    policy_search_end,
+    policy_search_pause,
+    policy_search_request,
+    policy_search_resume,
+)
+from learning.services.policy_trials import trial_judge_next
+from learning.services.pretraining import pretraining_do, pretraining_request
+from learning.services.work import ATTEMPTS, works_take_over, works_to_send
+from tests import factories
+from tests.learning.digits import digits_project, embed_all, label_items, learner_of
+
+pytestmark = pytest.mark.django_db
+QUICK = {
+    "trials": 4,
+    "together": 2,
+    "seed": 5,
+    "child": {"looked_at": 64},
+    "space": {"sub_policies": 1, "length": 1},
+}
+POLICY = Policy(((Applied("rotate", 0.5, 0.5),),))
+
+
+def labelled_project(labels: int = 40) -> Project:
+    project, truth = digits_project(60)
+    embed_all()
+    label_items(project, truth, labels)
+    label_items(project, truth, 5, Item.Split.HOLDOUT)
+    return project
+
+
+def told(search: PolicySearch) -> list[tuple[object, ...]]:
+    return list(search.trials.values_list("number", "kind", "candidate", "policy", "seed", "reward"))
+
+
+@pytest.fixture
+def quick_finals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("learning.core.policy_search.session.FINALIST_SEEDS", 1)
+    monkeypatch.setattr("learning.core.policy_search.session.CONFIRMATION_SEEDS", 2)
+    monkeypatch.setattr("learning.core.policy_search.session.FINALISTS", 2)
+
+
+@pytest.mark.usefixtures("quick_finals")
+def test_what_is_found_is_kept_with_its_evidence_whoever_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = labelled_project()
+    calm = policy_search_request(project=project, config=QUICK)
+    with pytest.raises(ValidationError, match="under way"):
+        policy_search_request(project=project, config=QUICK)
+    assert policy_search_do(search_id=calm.pk)
+    calm.refresh_from_db()
+    assert (calm.state, calm.error) == ("done", "")
+    trials = told(calm)
+    assert [one[0] for one in trials] == list(range(calm.total))
+    assert all(one[5] is not None for one in trials)
+    # The hold-out is never looked at.
+    split = Item.objects.filter(pk__in=[pk for pk, _ in calm.known]).values_list("split", flat=True)
+    assert set(split) == {Item.Split.POOL}
+    kept = AugmentationPolicy.objects.get(search=calm)
+    assert calm.note.startswith(f"{kept.name}, on seeds and halves of the labels that chose nothing: ")
+    assert kept.evidence["verdict"] == calm.verdict
+    assert (kept.evidence["trials"], kept.evidence["labels"]) == (4, 40)
+    used = learner_of(project).augmentation
+    assert used == (kept.name if calm.verdict["better"] else "views")
+    progress = search_progress(calm)
+    assert (progress.done, progress.total, progress.seconds_left) == (calm.total, calm.total, None)
+    assert [one["trial"] for one in rewards_of(calm)] == [1, 2, 3, 4]
+    (best, *_) = best_trials(calm)
+    assert default_storage.exists(best.pictures)
+
+    # The same again, with a helper that dies in the middle of a trial, then the owner, again and again.
+    Learner.objects.filter(project=project).update(augmentation="views")
+    AugmentationPolicy.objects.all().delete()
+    stormy = policy_search_request(project=project, config=QUICK)
+    monkeypatch.setattr(policy_trials, "LEAST_PATIENCE", 0.0)
+    judge, deaths = policy_trials._judge, iter([True, False] * ATTEMPTS + [True])
+
+    def dies(trial: PolicyTrial) -> None:
+        if next(deaths, False):
+            raise SystemExit
+        judge(trial)
+
+    monkeypatch.setattr(policy_trials, "_judge", dies)
+    attempts = 0
+    while not stormy.finished_at:
+        PolicySearch.objects.filter(pk=stormy.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=11))
+        works_take_over(PolicySearch, afterwards="", spared="spared")
+        works_to_send(PolicySearch)
+        attempts += 1
+        try:
+            policy_search_do(search_id=stormy.pk)
+        except SystemExit:
+            pass
+        else:
+            stormy.refresh_from_db()
+            assert stormy.state == "done", stormy.error
+    assert attempts > ATTEMPTS  # those after which a trial was finished do not count
+    assert told(stormy) == trials
+    assert stormy.verdict == calm.verdict
+
+
+@pytest.mark.usefixtures("quick_finals")
+def test_it_is_paused_and_goes_on_and_is_helped(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = labelled_project()
+    search = policy_search_request(project=project, config={**QUICK, "search": "random"})
+    helped: list[bool] = []
+
+    def helps_and_pauses(search_id: int) -> None:
+        helped.append(trial_judge_next(search_id=search_id))
+        if len(helped) == 2:
+            policy_search_pause(search=search)
+            # A paused search takes no help.
+            assert not trial_judge_next(search_id=search_id)
+
+    assert not policy_search_do(search_id=search.pk, ask_for_help=helps_and_pauses)
+    search.refresh_from_db()
+    assert (search.state, helped) == ("paused", [True, True])
+    assert search_progress(search).done == 3
+    assert works_to_send(PolicySearch) == []
+    with pytest.raises(ValidationError, match="under way"):
+        policy_search_request(project=project, config=QUICK)
+    policy_search_resume(search=search)
+    assert works_to_send(PolicySearch) == [search.pk]
+    assert policy_search_do(search_id=search.pk)
+    search.refresh_from_db()
+    assert search.state == "done"
+    assert search.trials.filter(kind="search").count() == 4
+
+    ended = policy_search_request(project=project, config=QUICK)
+    monkeypatch.setattr(policy_search, "trials_add", lambda **_: policy_search_end(search=ended))
+    assert not policy_search_do(search_id=ended.pk)
+    ended.refresh_from_db()
+    assert (ended.state, ended.error) == ("failed", "It was ended by a manager.")
+
+
+@pytest.mark.usefixtures("quick_finals")
+def test_minutes_end_the_proposals_and_density_matching_ends_with_children() -> None:
+    project = labelled_project()
+    config = {**QUICK, "trials": 500, "search": "density-matching"}
+    search = policy_search_request(project=project, config=config, minutes=0.1)
+    PolicySearch.objects.filter(pk=search.pk).update(minutes=1e-6)
+    assert policy_search_do(search_id=search.pk)
+    search.refresh_from_db()
+    assert search.trials.filter(kind="search").count() == 2
+    assert search.state == "done"
+    assert search.total == search.trials.count()
+
+
+def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    project, truth = digits_project(150, holdout_every=150)
+    embed_all()
+    label_items(project, truth, 149)
+    space = {"operations": ["upside-down", "rotate"], "sub_policies": 1, "length": 1}
+    search = policy_search_request(project=project, config={**QUICK, "space": space})
+    monkeypatch.setattr(policy_search, "trials_add", lambda **_: policy_search_end(search=search))
+    assert not policy_search_do(search_id=search.pk)
+    search.refresh_from_db()
+    assert search.config["space"]["operations"] == ["rotate"]
+    assert "Turn upside down makes " in search.left_out[0]
+    alone = policy_search_request(
+        project=project, config={**QUICK, "space": {**space, "operations": ["upside-down"]}}
+    )
+    assert not policy_search_do(search_id=alone.pk)
+    alone.refresh_from_db()
+    assert alone.error.startswith("The search stopped: every operation of the search space destroys labels")
+
+
+@pytest.mark.parametrize(
+    ("config", "minutes", "sentence"),
+    [
+        ({"space": {"operations": []}}, None, "The search space has no operation"),
+        ({"trials": 0}, None, "The number of trials must be"),
+        ({"rate": 0}, None, "learning rate must lie between"),
+        ({"rate": float("nan")}, None, "learning rate must lie between"),
+        ({"fraction": 0.1}, None, "There are 4 labels for 10 classes"),
+        ({"child": 3}, None, "The child must be an object of settings, not 3"),
+        ({}, 0.0, "It cannot take 0 minutes"),
+        ({}, float("nan"), "It cannot take nan minutes"),
+    ],
+)
+def test_a_bad_request_gets_a_sentence_before_anything_starts(
+    config: dict[str, object], minutes: float | None, sentence: str
+) -> None:
+    project = labelled_project()
+    with pytest.raises(ValidationError, match=sentence):
+        policy_search_request(project=project, config=config, minutes=minutes)
+    assert not PolicySearch.objects.exists()
+
+
+def test_without_labels_there_is_nothing_to_search() -> None:
+    project, _ = digits_project(20)
+    with pytest.raises(ValidationError, match="no learner yet"):
+        policy_search_request(project=factories.project(), config={})
+    embed_all()
+    with pytest.raises(ValidationError, match="There are 0 labels for 10 classes"):
+        policy_search_request(project=project, config={})
+
+
+def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> None:
+    project, other = factories.project(), factories.project()
+    kept = policy_keep(project=project, policy=POLICY, name="mine", evidence={"trials": 3})
+    data = json.loads(json.dumps(policy_export(policy=kept)))
+    factories.item(other)
+    imported = policy_import(project=other, data=data)
+    assert (imported.name, imported.digest, imported.evidence) == ("mine", POLICY.digest, {"trials": 3})
+    assert policy_import(project=other, data={**data, "name": "again"}) == imported
+    asked = policies_to_picture()
+    assert set(asked) == {kept.pk, imported.pk}
+    assert policies_to_picture() == []
+    for pk in asked:
+        policy_picture(policy_id=pk)
+    imported.refresh_from_db()
+    kept.refresh_from_db()
+    assert default_storage.exists(imported.pictures)
+    assert kept.pictures == ""  # its project has no image
+    changed = {**data, "policy": Policy(((Applied("invert", 0.5, 0.5),),)).as_json()}
+    for bad, sentence in (
+        ({"format": "x"}, "not an exported policy"),
+        ([], "not an exported policy"),
+        ({**data, "name": 3}, 'has a "name"'),
+        ({**data, "policy": {}}, "A policy is written as"),
+        ({**changed, "name": ""}, "give it 1 to 60 letters"),
+        ({**changed, "name": "none"}, "give it 1 to 60 letters"),
+        (changed, "Another policy is called 'mine'"),
+    ):
+        with pytest.raises(ValidationError, match=sentence):
+            policy_import(project=other, data=bad)
+
+
+def test_networks_learn_with_what_the_project_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_loop, "EPOCH_STEPS", 2)
+    project = labelled_project()
+    kept = policy_keep(project=project, policy=POLICY, name="mine", evidence={})
+    assert set(augmentations_of(project)) == {*AUGMENTATIONS, "mine"}
+    with pytest.raises(ValidationError, match="There is no augmentation 'melt'"):
+        learner_update(learner=learner_of(project), augmentation="melt")
+    assert augment_named(project=project, name="views") is None
+    assert augment_named(project=project, name="mine") == POLICY
+    first = pretraining_request(project=project, method="vicreg")
+    PretrainingRun.objects.filter(pk=first.pk).update(config={"settings": {"epochs": 1, "batch": 32}})
+    assert pretraining_do(run_id=first.pk)
+    first.refresh_from_db()
+    Learner.objects.filter(project=project).update(backbone=first.backbone)
+    made = set()
+    for name in ("views", "mine"):
+        learner_update(learner=learner_of(project), augmentation=name)
+        run = pretraining_request(project=project, method="fine-tuning")
+        run.config["settings"] = {"epochs": 1}
+        run.seed = 1
+        run.save()
+        assert pretraining_do(run_id=run.pk)
+        run.refresh_from_db()
+        assert run.state == "done", run.error
+        assert backbone_artifact(name=run.backbone).card["augmentation"] == name
+        made.add(run.backbone)
+    assert len(made) == 2
+    kept.delete()
+    gone = pretraining_request(project=project, method="fine-tuning")
+    assert not pretraining_do(run_id=gone.pk)
+    gone.refresh_from_db()
+    assert "The augmentation 'mine' is gone: choose another" in gone.error
