@@ -33,7 +33,7 @@ from serving.api.v2_schema import (
     V2Request,
     V2Response,
 )
-from serving.api.v2_tensors import INPUT, Asked, asked_for, tensor
+from serving.api.v2_tensors import INPUT, Asked, asked_for, shown, tensor
 from serving.models import Prediction
 from serving.services.loaded import Champion
 from serving.services.predictions import Answered, Refused
@@ -178,8 +178,8 @@ def _top(asked: Asked, found: Sequence[Champion]) -> int:
 
 def _unit(asked: Asked, request: Request) -> str:
     unit = asked.parameters.get("unit", "")
-    if not isinstance(unit, str):
-        raise ParseError("The parameter 'unit' must be a text.")
+    if not isinstance(unit, str) or not unit.isprintable():
+        raise ParseError("The parameter 'unit' must be a text that can be printed.")
     return checked_unit(unit or request._request.headers.get("X-Unit-Key", ""))
 
 
@@ -191,7 +191,7 @@ def _wanted(asked: Asked, found: Sequence[Champion]) -> set[str]:
     there = [f"{prefix}{name}" for prefix in _prefixes(found) for name in OUTPUTS]
     for name in asked.outputs or ():
         if name not in there:
-            raise ParseError(f"There is no output '{name[:40]}'; there are {', '.join(there)}.")
+            raise ParseError(f"There is no output '{shown(name)}'; there are {', '.join(there)}.")
     return set(asked.outputs or there)
 
 

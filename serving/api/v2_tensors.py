@@ -41,7 +41,7 @@ def asked_for(body: bytes) -> Asked:
     """Raises ParseError."""
     try:
         sent = json.loads(body, parse_constant=_refuse_constant)
-    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise ParseError("The body is not JSON: the reference page shows what to send.") from error
     if not isinstance(sent, dict):
         raise ParseError("The body must be an object with 'inputs'.")
@@ -51,6 +51,11 @@ def asked_for(body: bytes) -> Asked:
     if not isinstance(parameters, dict):
         raise ParseError("'parameters' must be an object.")
     return Asked(_images(sent.get("inputs")), request_id, parameters, _outputs(sent.get("outputs")))
+
+
+def shown(sent: object) -> str:
+    """The beginning of what was sent, for a sentence. JSON can hold half a character, which no answer can."""
+    return str(sent)[:40].encode(errors="replace").decode()
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -73,10 +78,14 @@ def _images(inputs: object) -> list[bytes]:
         raise ParseError(f"'inputs' must be a list of one tensor: {_WANTED}.")
     [tensor] = inputs
     if tensor.get("name") != INPUT:
-        raise ParseError(f"There is no input '{str(tensor.get('name'))[:40]}': {_WANTED}.")
+        raise ParseError(f"There is no input '{shown(tensor.get('name'))}': {_WANTED}.")
     shape, data, datatype = tensor.get("shape"), tensor.get("data"), tensor.get("datatype")
-    if not (isinstance(shape, list) and shape and all(type(side) is int and side > 0 for side in shape)):
-        raise ParseError("'shape' must be a list of whole numbers above 0.")
+    if not (
+        isinstance(shape, list)
+        and shape
+        and all(type(side) is int and 0 < side <= MAX_PIXELS for side in shape)
+    ):
+        raise ParseError(f"'shape' must be a list of whole numbers from 1 to {MAX_PIXELS}.")
     if not isinstance(data, list):
         raise ParseError("'data' must be a list: binary tensors are not read here.")
     if shape[0] > MAX_IMAGES:
@@ -85,7 +94,7 @@ def _images(inputs: object) -> list[bytes]:
         return _written(data, shape)
     if datatype == "BYTES":
         return _files(data, shape)
-    raise ParseError(f"The datatype '{str(datatype)[:40]}' is not read here: {_WANTED}.")
+    raise ParseError(f"The datatype '{shown(datatype)}' is not read here: {_WANTED}.")
 
 
 def _written(data: list[Any], shape: list[int]) -> list[bytes]:
@@ -98,7 +107,9 @@ def _written(data: list[Any], shape: list[int]) -> list[bytes]:
     try:
         found = np.asarray(data)
     except (ValueError, OverflowError) as error:
-        raise ParseError(f"'data' does not have the shape {shape}: its lists differ in length.") from error
+        raise ParseError(
+            f"'data' does not have the shape {shape}: its lists differ in length or depth."
+        ) from error
     if found.size != math.prod(shape) or (found.ndim > 1 and list(found.shape) != shape):
         raise ParseError(f"'data' has the shape {list(found.shape)[:6]}, not {shape}.")
     if found.dtype.kind not in "iu" or found.min() < 0 or found.max() > 255:

@@ -106,11 +106,14 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (list, "The body must be an object with 'inputs'."),
     (lambda: {"inputs": []}, "'inputs' must be a list of one tensor: send one named 'image'"),
     (changed(name="input_1"), "There is no input 'input_1': send one named 'image'"),
+    (changed(name="\ud800"), "There is no input '?': send one named 'image'"),
+    (lambda: '{"inputs": ' + "7" * 5000 + "}", "The body is not JSON"),
+    (lambda: "[" * 100_000, "The body is not JSON"),
     (changed(datatype="FP32"), "The datatype 'FP32' is not read here"),
     (changed(shape=[1, 4, 4]), "Pixels need the shape [N, height, width, 3], not [1, 4, 4]."),
     (changed(shape=[1, 3, 4, 4]), "Pixels need the shape [N, height, width, 3]"),
     (changed(shape=[2, 4, 4, 3]), "'data' has the shape [48], not [2, 4, 4, 3]."),
-    (changed(shape=[1, -4, 4, 3]), "'shape' must be a list of whole numbers above 0."),
+    (changed(shape=[1, -4, 4, 3]), "'shape' must be a list of whole numbers from 1 to 25000000."),
     (changed(shape=[10_000, 4, 4, 3]), "A request holds at most 64 images, not 10000"),
     (changed(shape=[1, 10_000, 10_000, 3]), "An image has at most 25 megapixels"),
     (changed(data=[0.5] * 48), "Pixels of datatype UINT8 must be whole numbers from 0 to 255."),
@@ -121,7 +124,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (changed(data=[float("nan")] * 48), "The body holds NaN: tensors must hold finite numbers."),
     (
         changed(data=[[1, 2], [3]]),
-        "its lists differ in length.",
+        "its lists differ in length or depth.",
     ),
     (changed(data="AAAA"), "'data' must be a list: binary tensors are not read here."),
     (changed(datatype="BYTES", shape=[1], data=["é"]), "File 0 is not base64."),
@@ -144,6 +147,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: {**files(picture(DARK)), "outputs": "label"},
         "'outputs' must be a list of",
     ),
+    (lambda: {**files(picture(DARK)), "parameters": {"unit": "\ud800"}}, "'unit' must be a text that can be"),
     (lambda: {**files(picture(DARK)), "id": 7}, "'id' must be a text."),
 ]
 
