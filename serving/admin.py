@@ -11,6 +11,7 @@ from serving.models import (
     Arm,
     Decision,
     Deployment,
+    DriftWindow,
     EvidencePoint,
     Feedback,
     Prediction,
@@ -76,6 +77,12 @@ class ArmAdmin(ReadOnlyAdmin):
 class EvidencePointAdmin(ReadOnlyAdmin):
     list_display = ["rollout", "phase", "created_at"]
     show_full_result_count = False
+
+
+@admin.register(DriftWindow)
+class DriftWindowAdmin(ReadOnlyAdmin):
+    list_display = ["deployment", "model_version", "drifted", "p", "size", "ended_at"]
+    list_filter = ["drifted"]
 
 
 @admin.register(TrafficPolicy)

@@ -1,5 +1,6 @@
 from serving.models.access import ApiKey
 from serving.models.deployment import Decision, Deployment
+from serving.models.drift import DriftWindow
 from serving.models.prediction import Feedback, Prediction
 from serving.models.rollout import Arm, EvidencePoint, Rollout
 from serving.models.traffic import TrafficPolicy
@@ -9,6 +10,7 @@ __all__ = [
     "Arm",
     "Decision",
     "Deployment",
+    "DriftWindow",
     "EvidencePoint",
     "Feedback",
     "Prediction",

@@ -12,7 +12,14 @@ from serving.selectors.pages import (
     traffic_of,
     versions_of,
 )
-from serving.selectors.production import audited_since, disagreed_since, unsure_since, wanted_of
+from serving.selectors.production import (
+    audited_since,
+    disagreed_since,
+    drift_words,
+    unsure_since,
+    wanted_of,
+    window_of,
+)
 from serving.selectors.rollouts import (
     challengers_of,
     champion_slow_ms,
@@ -36,6 +43,7 @@ __all__ = [
     "deployment_of",
     "deployments_of",
     "disagreed_since",
+    "drift_words",
     "keeps_images",
     "keys_of",
     "rollout_decisions",
@@ -47,4 +55,5 @@ __all__ = [
     "unsure_since",
     "versions_of",
     "wanted_of",
+    "window_of",
 ]

@@ -13,6 +13,7 @@ from labelling.models import Project, Wanted
 from labelling.services.wanted import items_want
 from serving.models import Deployment
 from serving.selectors import audited_since, disagreed_since, unsure_since
+from serving.services.drift import drift_look
 
 AUDITED = "Drawn at random from live traffic, to compare the models of a rollout."
 UNSURE_OF = "The model was unsure of it in live traffic."
@@ -39,6 +40,7 @@ def production_look() -> None:
         # Of several ticks at once, one gets it.
         if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):
             _want(deployment, (seen or now) - _OVERLAP)
+            drift_look(deployment=deployment)
 
 
 def _want(deployment: Deployment, since: datetime) -> None:

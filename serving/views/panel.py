@@ -34,6 +34,7 @@ class PanelView(LoginRequiredMixin, View):
             "rollouts": [
                 {"rollout": one, "kind": kind_of(one)} for one in selectors.rollouts_of(project) if one.live
             ],
+            "drifts": [words for one in deployments if (words := selectors.drift_words(one))],
             "traffic": traffic,
             "agreed": "" if traffic.agreement is None else f"{traffic.agreement:.1%}",
             "may_look_closer": role in (Membership.Role.REVIEWER, Membership.Role.MANAGER),

@@ -13,9 +13,8 @@ from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
 from learning.models import ModelVersion
 from serving import selectors
-from serving.core.modes import MODES, mode_named
+from serving.core.modes import MODES, Mode, Outlook, mode_named
 from serving.core.records import Setting
-from serving.core.statistics.sample_size import labels_by_arms, labels_by_pairs
 from serving.models import Deployment
 from serving.services.deployments import evidence_of
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_create
@@ -112,6 +111,7 @@ def _article(kind: str) -> str:
 def _page(request: SignedInRequest, project: Project, sent: QueryDict | None, error: str) -> HttpResponse:
     deployments = selectors.deployments_of(project)
     chosen = sent.get("mode", FIRST) if sent else FIRST
+    outlook = _outlook(deployments)
     context = {
         "project": project,
         "role": role_of(request.user, project),
@@ -127,6 +127,7 @@ def _page(request: SignedInRequest, project: Project, sent: QueryDict | None, er
             {
                 "mode": mode,
                 "chosen": name == chosen,
+                "needs": _needs(mode, outlook),
                 "settings": [_field(name, one, sent if name == chosen else None) for one in mode.settings],
             }
             for name, mode in MODES.items()
@@ -142,21 +143,26 @@ def _choice(deployment: Deployment) -> dict[str, Any]:
         "question": deployment.question,
         "champion": champion,
         "accuracy": accuracy_words(champion) if champion else "",
-        "needs": _needs(evidence_of(champion).accuracy) if champion else "",
         "versions": [(one, accuracy_words(one)) for one in versions],
     }
 
 
-def _needs(accuracy: float | None) -> str:
-    """About how many labels it takes, in a sentence."""
+def _outlook(deployments: list[Deployment]) -> Outlook | None:
+    """What is asked of a better version: BETTER more than the first champion, or half of what is missing."""
+    champions = [evidence_of(one.champion).accuracy for one in deployments if one.champion]
+    accuracy = champions[0] if champions else None
     if accuracy is None or not 0.2 <= accuracy < 0.999:
+        return None
+    return Outlook(accuracy=accuracy, difference=min(BETTER, (1 - accuracy) / 2))
+
+
+def _needs(mode: Mode[Any, Any], outlook: Outlook | None) -> str:
+    if outlook is None:
         return ""
-    better = min(BETTER, (1 - accuracy) / 2)
-    arms = labels_by_arms(accuracy, better, 0.05)
-    pairs = labels_by_pairs(better + better / 2, better / 2, 0.05)
+    labels = mode.labels_needed(mode.config(), outlook)
     return (
-        f"To see that a version is {better * 100:.1f} points better than {accuracy:.1%} takes about {arms:,} "
-        f"labels by an A/B test, {pairs:,} by shadow if the versions differ on {better * 200:.1f}% of images."
+        f"About {labels:,} labels to tell a version that is {outlook.difference * 100:.1f} points better "
+        f"than {outlook.accuracy:.1%}."
     )
 
 

@@ -29,6 +29,9 @@ class RolloutsView(LoginRequiredMixin, View):
                 for one in selectors.rollouts_of(project)
             ],
             "several": project.questions.count() > 1,
+            "drifts": [
+                words for one in selectors.deployments_of(project) if (words := selectors.drift_words(one))
+            ],
             "wanted": selectors.wanted_of(project),
             "is_manager": role == Membership.Role.MANAGER,
         }

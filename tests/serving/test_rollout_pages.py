@@ -35,7 +35,7 @@ def test_the_form_offers_every_mode_and_needs_only_a_version(project: Project) -
     for mode in MODES.values():
         assert mode.title in page
         assert all(setting.title in page for setting in mode.settings)
-    assert "labels by an A/B test" in page
+    assert page.count("labels to tell a version that is 3.0 points better than 90.0%") == len(MODES)
     for name in MODES:
         Rollout.objects.all().delete()
         answer = client.post(address, {"mode": name, "challenger": "1", "start": "yes"})

@@ -154,17 +154,20 @@ def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -
 
 def test_a_bandit_gives_the_better_arm_more_and_promotes_it(wrong: Service) -> None:
     better = trained.version(wrong.project, seed=2)
-    rolled = rollout(wrong, "bandit", better, min_labels=10, batch_labels=5, alpha=0.0001)
+    rolled = rollout(wrong, "bandit", better, min_labels=10, batch_labels=5, alpha=0.0001, by_class=True)
     salt = rolled.row.salt
-    rolled.ask_and_report(36, mistaken=4)
+    rolled.ask_and_report(80, mistaken=3)
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("reweight", "thompson")
     row = rolled.row
     assert row.phase == 2
     assert row.salt != salt
+    # The champion is asked first: its guess says by which shares an image goes.
+    assert row.progress["weights"].keys() & {"dark", "light"}
     assert row.progress["weights"][""]["challenger"] > 0.9
     rolled.loaded()
+    assert rolled.live.by_context
     asked = rolled.ask_and_report(30, start=3000)
     assert sum(one["arm"] == "challenger" for one in asked) > 20
     assert Prediction.objects.filter(rollout=rolled.pk, phase=2, propensity__gt=0.9).exists()
