@@ -87,7 +87,7 @@ class DriftWindowAdmin(ReadOnlyAdmin):
 
 @admin.register(TrafficPolicy)
 class TrafficPolicyAdmin(ReadOnlyAdmin):
-    list_display = ["project", "keep_images"]
+    list_display = ["project", "keep_images", "keep_days"]
 
 
 @admin.register(Prediction)

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from serving.services.deployments import deployments_consider, deployments_create_missing
 from serving.services.production import production_look
+from serving.services.retention import predictions_forget
 from serving.services.rollout_rules import rollouts_look
 
 
@@ -14,3 +15,4 @@ def tick() -> None:
     deployments_consider()
     rollouts_look()
     production_look()
+    predictions_forget()

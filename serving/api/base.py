@@ -1,6 +1,7 @@
 """What the REST views of a project share: the API key opens exactly its own project."""
 
 import logging
+import math
 from collections.abc import Iterable
 
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 from serving.api.authentication import ApiKeyAuthentication
 from serving.models import ApiKey
 from serving.services.prediction_log import CannotBeKept
+from serving.services.throttle import TooManyRequests, request_admit
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,16 @@ class ComeBack(APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     wait = 1  # Django REST framework makes the Retry-After header of it
+
+
+class SlowDown(APIException):
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+
+    def __init__(self, key: ApiKey, wait: float) -> None:
+        super().__init__(
+            f"This key may ask {key.requests_per_second:g} times a second: wait as long as Retry-After says."
+        )
+        self.wait = math.ceil(wait)  # Django REST framework makes the Retry-After header of it
 
 
 class JsonOnly(DefaultContentNegotiation):
@@ -51,6 +63,10 @@ class ProjectApiView(APIView):
         if self.key.project.slug != kwargs["slug"]:
             # The same words whether it exists or not: a key learns nothing of other projects.
             raise NotFound(f"There is no project '{kwargs['slug']}' that this API key opens.")
+        try:
+            request_admit(key=self.key)
+        except TooManyRequests as many:
+            raise SlowDown(self.key, many.wait) from many
 
     @property
     def key(self) -> ApiKey:

@@ -15,6 +15,7 @@ from serving.api.answering import (
     model_that_answered,
 )
 from serving.api.base import ProjectApiView
+from serving.api.once import answered_once
 from serving.api.schema import ERRORS, PREDICT_EXAMPLES, PREDICT_REQUEST, PredictResponse
 from serving.api.uploads import images_sent
 from serving.models import Prediction
@@ -43,17 +44,29 @@ class PredictView(ProjectApiView):
                 "unit", str, description="Whom you ask for; without it, each image is a unit of its own."
             ),
             OpenApiParameter("X-Unit-Key", str, OpenApiParameter.HEADER, description="The same as 'unit'."),
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="Sent again with the same key within a day, a request gets the first answer.",
+            ),
         ],
         request=PREDICT_REQUEST,
         responses={
             200: PredictResponse,
-            **{status: ERRORS[status] for status in (400, 401, 404, 409, 411, 413, 415, 503)},
+            **{status: ERRORS[status] for status in (400, 401, 404, 409, 411, 413, 415, 422, 429, 503)},
         },
         examples=PREDICT_EXAMPLES,
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
         top = _top(request.GET.get("top"))
         images = images_sent(request._request)
+        unit = _unit(request._request)
+        parts = [str(top).encode(), unit.encode(), *images]
+        with answered_once(request._request, self.key, parts) as once:
+            return once.answer or once.keep(self._predicted(images, top, unit))
+
+    def _predicted(self, images: list[bytes], top: int | None, unit: str) -> HttpResponse:
         answering = champions_of(self.key.project)
         classes = max(len(champion.classes) for champion in answering)
         if top is not None and top > classes:
@@ -63,7 +76,7 @@ class PredictView(ProjectApiView):
             champions=answering,
             images=images,
             top=top or min(DEFAULT_TOP, classes),
-            unit=_unit(request._request),
+            unit=unit,
             whole=False,
         )
         return _response(answering, made)

@@ -73,6 +73,8 @@ ERRORS = {
     411: OpenApiResponse(ErrorResponse, "The body came without a Content-Length."),
     413: OpenApiResponse(ErrorResponse, "Too many bytes or images."),
     415: OpenApiResponse(ErrorResponse, "The body's type is not one of those listed."),
+    422: OpenApiResponse(ErrorResponse, "The Idempotency-Key was used for another request."),
+    429: OpenApiResponse(ErrorResponse, "The key's limit is reached: try again after Retry-After."),
     503: OpenApiResponse(ErrorResponse, "Try again after the seconds in Retry-After."),
 }
 

@@ -11,6 +11,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12, unique=True, help_text="The part that may be shown.")
     secret_hash = models.CharField(max_length=128)
+    requests_per_second = models.FloatField(null=True, help_text="At most; no limit if empty.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -10,6 +10,10 @@ class TrafficPolicy(models.Model):
     keep_images = models.BooleanField(
         default=False, help_text="Images that are drawn from live traffic become items of the project."
     )
+    keep_days = models.PositiveIntegerField(
+        null=True, help_text="Predictions, and the feedback on them, are deleted after so many days."
+    )
+    forgot_at = models.DateTimeField(null=True, help_text="When old ones were last deleted.")
 
     class Meta:
         verbose_name_plural = "traffic policies"

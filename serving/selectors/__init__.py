@@ -23,11 +23,11 @@ from serving.selectors.production import (
 from serving.selectors.rollouts import (
     challengers_of,
     champion_slow_ms,
-    keeps_images,
     rollout_decisions,
     rollout_points,
     rollouts_of,
     split_now,
+    traffic_policy,
 )
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
     "deployments_of",
     "disagreed_since",
     "drift_words",
-    "keeps_images",
     "keys_of",
     "rollout_decisions",
     "rollout_points",
@@ -52,6 +51,7 @@ __all__ = [
     "sample_item",
     "split_now",
     "traffic_of",
+    "traffic_policy",
     "unsure_since",
     "versions_of",
     "wanted_of",

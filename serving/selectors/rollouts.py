@@ -18,8 +18,8 @@ def rollouts_of(project: Project) -> list[Rollout]:
     return list(Rollout.objects.filter(project=project).select_related("question", "created_by"))
 
 
-def keeps_images(project: Project) -> bool:
-    return TrafficPolicy.objects.filter(project=project, keep_images=True).exists()
+def traffic_policy(project: Project) -> TrafficPolicy:
+    return TrafficPolicy.objects.filter(project=project).first() or TrafficPolicy(project=project)
 
 
 def challengers_of(deployment: Deployment, limit: int = 50) -> list[ModelVersion]:

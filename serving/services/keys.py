@@ -26,7 +26,9 @@ class KeyRefused(ValueError):
     """The sentence to answer with."""
 
 
-def key_create(*, project: Project, name: str, user: User | None) -> tuple[ApiKey, str]:
+def key_create(
+    *, project: Project, name: str, user: User | None, requests_per_second: float | None = None
+) -> tuple[ApiKey, str]:
     """A new key, and its plain text, which nobody can read again."""
     secret = secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
@@ -35,6 +37,7 @@ def key_create(*, project: Project, name: str, user: User | None) -> tuple[ApiKe
         prefix=secrets.token_hex(6),
         secret_hash=_hash(secret),
         created_by=user,
+        requests_per_second=requests_per_second,
     )
     return key, f"qk_{key.prefix}_{secret}"
 

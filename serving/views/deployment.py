@@ -72,9 +72,8 @@ class AutomaticView(LoginRequiredMixin, View):
 
 
 class TrafficForm(forms.Form):
-    keep_images = forms.TypedChoiceField(
-        choices=[("on", "on"), ("off", "off")], coerce=lambda value: value == "on"
-    )
+    keep_images = forms.BooleanField(required=False)
+    keep_days = forms.IntegerField(required=False, min_value=1, max_value=36_500)
 
 
 class TrafficView(LoginRequiredMixin, View):
@@ -84,8 +83,9 @@ class TrafficView(LoginRequiredMixin, View):
         project = project_for(request.user, slug, Membership.Role.MANAGER)
         form = TrafficForm(request.POST)
         if not form.is_valid():
-            return _page(request, project, "Keeping drawn images can be 'on' or 'off'.", status=422)
-        traffic_policy_set(project=project, keep_images=form.cleaned_data["keep_images"])
+            return _page(request, project, "Write a whole number of days, 1 or more, or nothing.", status=422)
+        traffic_policy_set(project=project, **form.cleaned_data)
+        messages.success(request, "Saved.")
         return redirect("serving:deployment", project.slug)
 
 
@@ -113,7 +113,7 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
         ],
         "decisions": selectors.decisions_of(project),
         "rollouts": [one for one in selectors.rollouts_of(project) if one.live],
-        "keeps_images": selectors.keeps_images(project),
+        "policy": selectors.traffic_policy(project),
         "is_manager": role == Membership.Role.MANAGER,
     }
     return render(request, "serving/deployment.html", context, status=status)

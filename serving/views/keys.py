@@ -16,6 +16,19 @@ from serving.views.example import predict_example
 
 class KeyForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="Who or what will use it.")
+    requests_per_second = forms.FloatField(
+        label="Requests a second",
+        required=False,
+        min_value=0.01,
+        max_value=100_000,
+        help_text="At most, by this key; as many as it likes if empty.",
+        error_messages={
+            "invalid": "Write the number of requests a second, such as 10, or nothing.",
+            "min_value": "A key must be able to ask now and then: 0.01 requests a second or more.",
+            "max_value": "At most 100,000 requests a second; leave it empty for no limit.",
+        },
+        widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
+    )
 
 
 class KeysView(LoginRequiredMixin, View):
@@ -29,7 +42,7 @@ class KeysView(LoginRequiredMixin, View):
         form = KeyForm(request.POST)
         if not form.is_valid():
             return _page(request, project, form, status=422)
-        key, plain = key_create(project=project, name=form.cleaned_data["name"], user=request.user)
+        key, plain = key_create(project=project, user=request.user, **form.cleaned_data)
         example = predict_example(request, project, plain)
         return _page(request, project, KeyForm(), made=key, plain=plain, example=example)
 

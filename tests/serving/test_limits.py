@@ -1,0 +1,105 @@
+"""Limits, keys that make a retry harmless, and forgetting."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from labelling.models import Membership
+from serving.models import Feedback, Prediction, TrafficPolicy
+from serving.services.idempotency import request_once
+from serving.services.keys import key_create
+from serving.services.retention import predictions_forget
+from serving.services.throttle import TooManyRequests, request_admit
+from tests import factories
+from tests.serving import trained
+from tests.serving.conftest import Service
+from tests.serving.rolled import images, rollout
+from tests.serving.trained import DARK, LIGHT, picture
+
+
+def test_a_key_with_a_limit_is_told_to_wait(service: Service) -> None:
+    _, plain = key_create(project=service.project, name="slow", user=None, requests_per_second=0.5)
+    client = Client(headers={"Authorization": f"Bearer {plain}"})
+    assert client.post(service.predict_path, picture(DARK), content_type="image/png").status_code == 200
+    refused = client.post(service.predict_path, picture(DARK), content_type="image/png")
+    assert (refused.status_code, refused["Retry-After"]) == (429, "2")
+    assert refused.json()["detail"].startswith("This key may ask 0.5 times a second")
+    assert (
+        service.client.post(service.predict_path, picture(DARK), content_type="image/png").status_code == 200
+    )
+
+
+@pytest.mark.django_db
+def test_of_many_requests_at_once_exactly_a_seconds_worth_is_let_in() -> None:
+    key, _ = key_create(project=factories.project(), name="busy", user=None, requests_per_second=10)
+    let_in: list[int] = []
+    start = threading.Barrier(40)
+
+    def ask(number: int) -> None:
+        start.wait()
+        try:
+            request_admit(key=key)
+        except TooManyRequests:
+            return
+        let_in.append(number)
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # While the forty ask, the bucket gains a token a tenth of a second.
+    assert 10 <= len(let_in) < 40
+
+
+def test_a_request_that_is_sent_again_is_answered_again_and_done_once(service: Service) -> None:
+    def ask(image: bytes, key: str = "order-17", path: str = service.predict_path) -> tuple[int, object, str]:
+        response = service.client.post(
+            path, image, content_type="image/png", headers={"Idempotency-Key": key}
+        )
+        return response.status_code, response.json(), response.headers.get("Idempotent-Replayed", "")
+
+    first = ask(picture(DARK))
+    assert ask(picture(DARK)) == (200, first[1], "true")
+    assert Prediction.objects.count() == 1
+    assert ask(picture(LIGHT))[0] == 422
+    assert ask(picture(DARK), path=f"{service.predict_path}?top=1")[0] == 422
+    # A failure may be tried again with the same key; another API key has names of its own.
+    assert ask(b"no image", key="order-18")[0] == 400
+    assert ask(picture(DARK), key="order-18")[0] == 200
+    request_once(key=service.key, idempotency_key="order-19", parts=[b"None", b"", picture(DARK)])
+    status, answer, _ = ask(picture(DARK), key="order-19")
+    assert (status, answer) == (
+        409,
+        {"detail": "A request with this Idempotency-Key is being answered: wait for it."},
+    )
+    assert ask(picture(DARK), key="x" * 201)[0] == 400
+
+
+def test_old_predictions_are_forgotten_but_not_those_a_rollout_looks_at(service: Service) -> None:
+    [(image, label), (other, _)] = images(2)
+    answer = service.client.post(service.predict_path, image, content_type="image/png").json()
+    Feedback.objects.create(
+        prediction_id=answer["predictions"][0]["id"],
+        api_key=service.key,
+        label=service.project.questions.get().labels.get(name=label),
+    )
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1))
+    looked_at = rolled.ask(other)
+    Prediction.objects.update(created_at=timezone.now() - timedelta(days=8))
+    rolled.ask(next(images(1, start=90))[0])
+    assert predictions_forget() == 0, "nobody has said how long they are kept"
+
+    manager = Client()
+    manager.force_login(factories.member(service.project, Membership.Role.MANAGER))
+    page = f"/projects/{service.project.slug}/deployment/"
+    assert manager.post(f"{page}traffic", {"keep_days": "soon"}).status_code == 422
+    assert manager.post(f"{page}traffic", {"keep_days": "7"}).status_code == 302
+    assert TrafficPolicy.objects.get().keep_days == 7
+    assert predictions_forget() == 2, "the prediction and its feedback"
+    assert predictions_forget() == 0
+    assert Prediction.objects.filter(pk=looked_at["id"]).exists()
+    assert Prediction.objects.count() == 2
