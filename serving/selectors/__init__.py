@@ -23,6 +23,7 @@ from serving.selectors.production import (
 from serving.selectors.rollouts import (
     challengers_of,
     champion_slow_ms,
+    failures_of,
     rollout_decisions,
     rollout_points,
     rollouts_of,
@@ -44,6 +45,7 @@ __all__ = [
     "deployments_of",
     "disagreed_since",
     "drift_words",
+    "failures_of",
     "keys_of",
     "rollout_decisions",
     "rollout_points",

@@ -33,6 +33,12 @@ def rollout_decisions(rollout: Rollout) -> list[Decision]:
     return list(rollout.decisions.select_related("actor", "model_version"))
 
 
+def failures_of(rollout: Rollout, most: int = 1_000) -> int:
+    """How many images its challenger failed on, counted up to `most`."""
+    failed = Prediction.objects.filter(rollout=rollout, status__in=["failed", "broken"])
+    return failed.order_by()[:most].count()
+
+
 def rollout_points(rollout: Rollout, after: int = 0) -> list[EvidencePoint]:
     return list(EvidencePoint.objects.filter(rollout=rollout, pk__gt=after))
 

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -67,8 +68,9 @@ class Afterwards:
         self._waiting.clear()
 
     def _run(self) -> None:
-        # On Linux a priority is a thread's own.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LEAST_PRIORITY)
+        # On Linux a priority is a thread's own; elsewhere a thread has none, and the system refuses.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LEAST_PRIORITY)
         while not self._stop.is_set():
             self._some.wait()
             self._some.clear()

@@ -148,7 +148,12 @@ class Champions:
                 self._tell(plan, name, version_id)
                 return None
             arms[name] = model
-        return LiveRollout.of(plan, arms)
+        try:
+            return LiveRollout.of(plan, arms)
+        except ValueError as error:
+            # Its mode is gone, or reads other settings now: no reason to leave others without their models.
+            logger.error("Rollout %d cannot run: %s", plan.id, error)
+            return None
 
     def _load(self, version_id: int) -> LoadedModel | None:
         if self._failed.get(version_id, 0) > 0:

@@ -5,13 +5,15 @@ What models disagree on, or are unsure of, is picked here. An image that the pro
 asked if the project keeps what is sent.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from django.db.models import DateTimeField, Exists, OuterRef, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labelling.models import Project, Wanted
 from labelling.services.wanted import items_want
-from serving.models import Deployment
+from serving.models import Deployment, Prediction
 from serving.selectors import audited_since, disagreed_since, unsure_since
 from serving.services.drift import drift_look
 
@@ -24,6 +26,7 @@ MOST_WAITING = 200
 PERIOD = timedelta(seconds=2)
 # What is being written while we look is seen by the next look.
 _OVERLAP = timedelta(seconds=10)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def places_left(project: Project) -> int:
@@ -34,8 +37,12 @@ def places_left(project: Project) -> int:
 def production_look() -> None:
     """Want what was answered since the last look and is among the project's items."""
     now = timezone.now()
+    fresh = Prediction.objects.filter(
+        project=OuterRef("project"),
+        created_at__gt=Coalesce(OuterRef("looked_until"), Value(_LONG_AGO, DateTimeField())),
+    )
     answering = Deployment.objects.exclude(champion=None).exclude(looked_until__gt=now - PERIOD)
-    for deployment in list(answering.select_related("project")):
+    for deployment in list(answering.filter(Exists(fresh)).select_related("project")):
         seen = deployment.looked_until
         # Of several ticks at once, one gets it.
         if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):

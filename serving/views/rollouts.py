@@ -96,6 +96,7 @@ def _parts(rollout: Rollout) -> dict[str, Any]:
         "tone": tone(rollout),
         "arms": arms,
         "shares": shares(selectors.split_now(rollout), arms),
+        "failures": selectors.failures_of(rollout) if rollout.live else 0,
         "figures": figure_rows(rollout.figures),
         "decisions": [
             {"made": one, "said": decision_words(one.action)} for one in selectors.rollout_decisions(rollout)

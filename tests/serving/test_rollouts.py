@@ -1,5 +1,7 @@
 """Every mode through the real HTTP API: from the rollout's start to the decision that its labels lead to."""
 
+import time
+
 import pytest
 
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
@@ -38,7 +40,9 @@ def wrong(service: Service) -> Service:
 
 def test_an_ab_test_divides_clients_and_rolls_a_worse_model_back(service: Service) -> None:
     worse = trained.version(service.project, seed=1, taught=WRONG)
-    rolled = rollout(service, "ab", worse, min_units=20, planned_units=100)
+    rolled = rollout(
+        service, "ab", worse, min_units=20, planned_units=100, metrics=["accuracy", "listed", "errors"]
+    )
     asked = rolled.ask_and_report(20, mistaken=10)
     assert {one["arm"] for one in asked} == {"champion", "challenger"}
     for one in asked:
@@ -136,6 +140,8 @@ def test_an_arm_that_fails_is_answered_for_and_taken_back(service: Service) -> N
     assert {one["model"]["version"] for one in asked} == {service.version.number}
     failed = Prediction.objects.filter(rollout=rolled.pk, status="failed")
     assert failed.count() == sum(one["arm"] == "challenger" for one in asked) > 5
+    page = rolled.manager.get(f"/projects/{service.project.slug}/rollouts/{rolled.pk}/").content.decode()
+    assert f"The challenger failed on {failed.count()} images" in page
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("roll_back", "errors-in-a-row")
@@ -184,6 +190,11 @@ def test_a_person_ends_it_and_the_log_says_who(service: Service) -> None:
     assert said == [("start", "person"), ("abort", "person")]
     decisions = rolled.manager.get(rolled.api).json()["decisions"]
     assert decisions[0]["actor"].startswith("user")
+    Rollout.objects.filter(pk=rolled.pk).update(mode="luck", state=Rollout.State.RUNNING)
+    time.sleep(0.6)
+    assert answers_with(service.project, service.version), "a rollout nobody understands harms nobody"
+    service.project.delete()
+    assert not Rollout.objects.exists()
 
 
 def test_interleaving_shows_one_list_and_counts_choices_as_votes(wrong: Service) -> None:

@@ -5,13 +5,14 @@ from django.utils import timezone
 from serving.models import Arm, Rollout
 from serving.selectors.truth import served
 
-_TRAFFIC = """
+_TRAFFIC = """,
+good as (
+    select arm, max(created_at) as last from served where phase = %(phase)s and status = 'ok' group by arm
+)
 select arm, count(*) as requests, count(*) filter (where status = 'failed') as errors,
     count(*) filter (where status = 'ok' and infer_ms > %(slow)s) as slow,
-    count(*) filter (where status = 'failed' and created_at > coalesce(
-        (select max(good.created_at) from served good where good.arm = served.arm and good.status = 'ok'
-            and good.phase = %(phase)s), '-infinity')) as errors_in_a_row
-from served where phase = %(phase)s group by arm
+    count(*) filter (where status = 'failed' and (last is null or created_at > last)) as errors_in_a_row
+from served left join good using (arm) where phase = %(phase)s group by arm
 """
 # In each step, an image counts once an arm.
 _LABELS = """,
