@@ -12,7 +12,7 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import Resolver404, resolve
 
 # What `serving` answers by `ApiKeyAuthentication` alone; a test holds the two together.
-PATHS = re.compile(r"/api/v1/projects/[^/]+/predict(ions/.*)?", re.ASCII)
+PATHS = re.compile(r"/api/v1/projects/[^/]+/predict(ions/.*)?|/v2/models/.+", re.ASCII)
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
