@@ -38,7 +38,9 @@ class PredictView(ProjectApiView):
         ),
         parameters=[
             OpenApiParameter(
-                "top", int, description="How many labels, from 1 to all; 5 or all if not given."
+                "top",
+                {"type": "integer", "minimum": 1},
+                description="How many labels, from 1 to all; 5 or all if not given.",
             ),
             OpenApiParameter(
                 "unit", str, description="Whom you ask for; without it, each image is a unit of its own."

@@ -13,15 +13,17 @@ class V2Error(serializers.Serializer[None]):
 class V2Tensor(serializers.Serializer[None]):
     name = serializers.CharField()
     datatype = serializers.CharField()
-    shape = serializers.ListField(child=serializers.IntegerField(min_value=0))
+    shape = serializers.ListField(child=serializers.IntegerField(min_value=-1))
 
 
 _data = serializers.ListField(help_text="Row by row, flat or nested.")
 V2Request = inline_serializer(
     "V2Request",
     {
-        "id": serializers.CharField(required=False),
-        "parameters": serializers.DictField(required=False, help_text="'top' and 'unit', as in predict."),
+        "id": serializers.CharField(required=False, allow_null=True),
+        "parameters": serializers.DictField(
+            required=False, allow_null=True, help_text="'top' and 'unit', as in predict."
+        ),
         "inputs": inline_serializer(
             "V2Input",
             {
@@ -33,7 +35,7 @@ V2Request = inline_serializer(
             many=True,
         ),
         "outputs": inline_serializer(
-            "V2Wanted", {"name": serializers.CharField()}, many=True, required=False
+            "V2Wanted", {"name": serializers.CharField()}, many=True, required=False, allow_null=True
         ),
     },
 )
@@ -78,11 +80,13 @@ V2_ERRORS = {
     503: OpenApiResponse(V2Error, "Try again after the seconds in Retry-After."),
 }
 
+# A whole file, so that the example can be tried.
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 V2_EXAMPLES = [
     OpenApiExample(
         "One file",
         value={
-            "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": ["iVBORw0KGgo…"]}],
+            "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": [_PIXEL]}],
             "parameters": {"top": 2},
         },
         request_only=True,
