@@ -1,14 +1,14 @@
-"""Predictions over HTTP against the bare model in this process: what does serving cost?
+"""Predictions over HTTP against the bare model in this process, and against LitServe: what does serving cost?
 
-Both decode the same images, with the same code and the same model, in turn in one run. Everything shares this
-machine's processors: the clients, the server, its database, and (in the bare runs) the idle server.
+All decode the same images, with the same code and the same model, in turn in one run. Everything shares this
+machine's processors: the clients, the servers, the database. LitServe has as many worker processes as Quern
+has web processes, gets the images as base64 in JSON, and keeps no record of what it answered.
 """
 
 import argparse
 import http.client
 import io
 import json
-import multiprocessing
 import os
 import statistics
 import tempfile
@@ -22,23 +22,31 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
+from benchmarks.bare_model import WEB_WORKERS, bound, load, predict
+from benchmarks.litserve_server import as_json, litserve_running
 from benchmarks.report import Claim, print_report
-from labelling.core.images import open_rgb
-from learning.core.backbones import prepare
-from learning.core.predictor import Embedder, Predictor
+from learning.core.predictor import Predictor
 from tests.e2e.stack import Stack
 
 CLIENTS = 8
-WEB_WORKERS = 2  # as config.processes starts them
 THREADS = min(4, os.cpu_count() or 1)  # as the server loads its models
 
 
 @dataclass(frozen=True)
 class Target:
     url: str
-    key: str
-    project: str
-    storage: Path
+    path: str
+    headers: dict[str, str]
+    body: Callable[[bytes], bytes] = bytes  # of an image
+
+
+def quern(url: str, key: str, project: str) -> Target:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/octet-stream"}
+    return Target(url, f"/api/v1/projects/{project}/predict", headers)
+
+
+def litserve(url: str) -> Target:
+    return Target(url, "/predict", {"Content-Type": "application/json"}, as_json)
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,9 @@ class Repetition:
     bare: Run
     alone: Run  # one client
     many: Run  # several
+    half: Run  # as many requests as half of what several got answered, at random moments
     bound: float  # predictions a second of bare processes
+    litserve: Run  # several clients
 
 
 def main() -> None:
@@ -78,7 +88,7 @@ def main() -> None:
     if options.url:
         if not options.key or not options.storage:
             parser.error("with --url, give --key and --storage too")
-        measure(Target(options.url, options.key, options.project, options.storage), seeds, seconds)
+        measure(quern(options.url, options.key, options.project), options.storage, seeds, seconds)
         return
     with tempfile.TemporaryDirectory(prefix="quern-predict-") as folder:
         stack = Stack(Path(folder) / "data", demo="digits")
@@ -86,26 +96,31 @@ def main() -> None:
             print("labelling 40 digits, so that there is a model ...", flush=True)
             stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)
             key = stack.credentials["api_key"]
-            measure(Target(stack.url, key, "digits", stack.data / "storage"), seeds, seconds)
+            measure(quern(stack.url, key, "digits"), stack.data / "storage", seeds, seconds)
 
 
-def measure(target: Target, seeds: int, seconds: float) -> None:
+def measure(target: Target, storage: Path, seeds: int, seconds: float) -> None:
     digest = wait_for_model(target)
-    predictor = load(target.storage, digest, THREADS)
+    predictor = load(storage, digest, THREADS)
     found: dict[str, list[Repetition]] = {"PNG": [], "JPEG": []}
     for seed in range(seeds):
         for kind, repetitions in found.items():
             images = digits(kind, seed)
             bare, alone = in_turn(predictor, target, images, seconds)
             many = load_by(CLIENTS, target, images, seconds)
-            most = bound(target.storage, digest, images, seconds)
-            repetitions.append(Repetition(bare, alone, many, most))
+            half = load_by(CLIENTS, target, images, seconds, rate=many.rate / 2, seed=seed)
+            most = bound(storage, digest, images, seconds)
+            with litserve_running(storage, digest) as url:
+                theirs = load_by(CLIENTS, litserve(url), images, seconds)
+            repetitions.append(Repetition(bare, alone, many, half, most, theirs))
     rows: list[dict[str, object]] = []
     for kind, repetitions in found.items():
         rows += [
             row(f"{kind}: bare call", [repetition.bare for repetition in repetitions]),
             row(f"{kind}: HTTP, 1 client", [repetition.alone for repetition in repetitions]),
             row(f"{kind}: HTTP, {CLIENTS} clients", [repetition.many for repetition in repetitions]),
+            row(f"{kind}: HTTP, half of that load", [repetition.half for repetition in repetitions]),
+            row(f"{kind}: LitServe, {CLIENTS} clients", [repetition.litserve for repetition in repetitions]),
         ]
         rate = statistics.median(repetition.bound for repetition in repetitions)
         name = f"{kind}: bare, {WEB_WORKERS} processes"
@@ -113,12 +128,16 @@ def measure(target: Target, seeds: int, seconds: float) -> None:
     everything = [repetition for repetitions in found.values() for repetition in repetitions]
     added = statistics.median(one.alone.ms(0.5) - one.bare.ms(0.5) for one in everything)
     share = statistics.median(one.many.rate / one.bound for one in everything)
+    against = statistics.median(one.many.rate / one.litserve.rate for one in everything)
+    tail = statistics.median(one.half.ms(0.99) / one.half.ms(0.5) for one in everything)
     print_report(
         "predict",
         rows,
         [
             Claim("p50 at one client above the bare call", 1.3, added, "ms"),
             Claim("throughput as a share of the in-process bound", 0.9, share, "of 1", more_is_better=True),
+            Claim("throughput against LitServe", 1.3, against, "times", more_is_better=True),
+            Claim("p99 at half load", 3.0, tail, "times p50"),
         ],
     )
 
@@ -147,7 +166,7 @@ def digits(kind: str, seed: int) -> list[bytes]:
 
 def wait_for_model(target: Target) -> str:
     """The digest of the model that answers, once every web process has loaded it."""
-    deadline, data, digest, in_a_row = time.monotonic() + 60, digits("PNG", 0)[0], "", 0
+    deadline, data, digest, in_a_row = time.monotonic() + 180, digits("PNG", 0)[0], "", 0
     while in_a_row < 8 * WEB_WORKERS:
         # A new connection may reach another process.
         status, answer = Caller(target).call(data)
@@ -162,38 +181,17 @@ def wait_for_model(target: Target) -> str:
     return digest
 
 
-def load(storage: Path, digest: str, threads: int) -> Predictor:
-    def artifact(of: str, suffix: str) -> bytes:
-        return (storage / "artifacts" / of[:2] / f"{of}{suffix}").read_bytes()
-
-    card = json.loads(artifact(digest, ".json"))
-    backbone = card["backbone"]
-    return Predictor(
-        Embedder(artifact(backbone["digest"], ".onnx"), threads=threads),
-        artifact(card["onnx"], ".onnx"),
-        [entry["name"] for entry in card["classes"]],
-        backbone["input_size"],
-    )
-
-
-def predict(predictor: Predictor, data: bytes) -> None:
-    predictor.predict(np.stack([prepare(open_rgb(data), predictor.input_size)]))
-
-
 class Caller:
     """One client with a connection it keeps."""
 
     def __init__(self, target: Target) -> None:
         parts = urlsplit(target.url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
-        self._path = f"/api/v1/projects/{target.project}/predict"
-        self._headers = {
-            "Authorization": f"Bearer {target.key}",
-            "Content-Type": "application/octet-stream",
-        }
+        self._target = target
 
     def call(self, data: bytes) -> tuple[int, bytes]:
-        self._connection.request("POST", self._path, data, self._headers)
+        target = self._target
+        self._connection.request("POST", target.path, target.body(data), target.headers)
         response = self._connection.getresponse()
         return response.status, response.read()
 
@@ -225,19 +223,33 @@ def in_turn(predictor: Predictor, target: Target, images: Sequence[bytes], secon
     return Run(bare, sum(bare)), Run(alone, sum(alone))
 
 
-def load_by(clients: int, target: Target, images: Sequence[bytes], seconds: float) -> Run:
+def load_by(
+    clients: int,
+    target: Target,
+    images: Sequence[bytes],
+    seconds: float,
+    rate: float | None = None,
+    seed: int = 0,
+) -> Run:
+    """Each client sends again when it is answered, or, with a rate (requests a second of all), at random
+    moments, as long as it keeps up.
+    """
     calls: list[list[float]] = [[] for _ in range(clients)]
     failures: list[BaseException] = []
     ready = threading.Barrier(clients + 1)
     deadline = time.monotonic() + seconds + 1.0
 
     def client(number: int) -> None:
-        caller, place = Caller(target), number
+        caller, place, rng = Caller(target), number, np.random.default_rng([seed, number])
         try:
             for data in images[:5]:
                 caller.predict(data)
             ready.wait()
+            due = time.monotonic()
             while time.monotonic() < deadline:
+                if rate is not None:
+                    due += rng.exponential(clients / rate)
+                    time.sleep(max(0.0, due - time.monotonic()))
                 calls[number].append(timed(caller.predict, images[place % len(images)]))
                 place += clients
         except BaseException as failure:
@@ -257,40 +269,6 @@ def load_by(clients: int, target: Target, images: Sequence[bytes], seconds: floa
     if failures:
         raise SystemExit(f"A client stopped: {failures[0]}")
     return Run([call for one in calls for call in one], time.monotonic() - started)
-
-
-def bound(storage: Path, digest: str, images: Sequence[bytes], seconds: float) -> float:
-    """Predictions a second of as many bare processes as the server has, one thread each, nothing between."""
-    context = multiprocessing.get_context("spawn")
-    rates: multiprocessing.Queue[float] = context.Queue()
-    start = context.Barrier(WEB_WORKERS)
-    arguments = (storage, digest, list(images), seconds, start, rates)
-    processes = [context.Process(target=_bare_process, args=arguments) for _ in range(WEB_WORKERS)]
-    for process in processes:
-        process.start()
-    total = sum(rates.get(timeout=120) for _ in processes)
-    for process in processes:
-        process.join()
-    return total
-
-
-def _bare_process(
-    storage: Path,
-    digest: str,
-    images: Sequence[bytes],
-    seconds: float,
-    start: "threading.Barrier",
-    rates: "multiprocessing.Queue[float]",
-) -> None:
-    predictor = load(storage, digest, threads=1)
-    for data in images[:20]:
-        predict(predictor, data)
-    start.wait()
-    began, count = time.monotonic(), 0
-    while time.monotonic() - began < seconds:
-        predict(predictor, images[count % len(images)])
-        count += 1
-    rates.put(count / (time.monotonic() - began))
 
 
 if __name__ == "__main__":
