@@ -1,0 +1,64 @@
+"""Calls of several threads, run as one batch: nobody waits for a batch to fill, but for the one that runs."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What it runs is told whether other calls stand behind this batch or in it.
+Run = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
+
+
+@dataclass
+class _Call:
+    rows: NDArray[np.uint8]  # (B, ...)
+    found: NDArray[np.float32] | None = None  # (B, D)
+    error: Exception | None = None
+
+
+class Batching:
+    """While one batch runs, what comes meanwhile waits, and is the next one."""
+
+    def __init__(self, run: Run, most: int = 64) -> None:
+        """`most`: rows of a batch, unless a single call has more."""
+        self._run, self._most = run, most
+        self._waiting: list[_Call] = []
+        self._change = threading.Lock()
+        self._running = threading.Lock()
+
+    def __call__(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, ...) -> (B, D). Raises what the batch raised that these were in."""
+        mine = _Call(rows)
+        with self._change:
+            self._waiting.append(mine)
+        # Whoever comes in first works for all who stand behind; these then find theirs done.
+        while mine.found is None and mine.error is None:
+            with self._running:
+                if mine.found is None and mine.error is None:
+                    self._work()
+        if mine.error is not None:
+            raise mine.error
+        return mine.found  # type: ignore[return-value]  # one of the two is there when the loop ends
+
+    def _work(self) -> None:
+        with self._change:
+            count, rows = 0, 0
+            for call in self._waiting:
+                rows += len(call.rows)
+                if count and rows > self._most:
+                    break
+                count += 1
+            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            crowded = count > 1 or bool(self._waiting)
+        try:
+            found = self._run(np.concatenate([call.rows for call in batch]), crowded)
+        except Exception as error:
+            for call in batch:
+                call.error = error
+            return
+        start = 0
+        for call in batch:
+            call.found = found[start : start + len(call.rows)]
+            start += len(call.rows)
