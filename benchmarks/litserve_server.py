@@ -60,9 +60,10 @@ def litserve_running(storage: Path, digest: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         # It leaves its workers behind when it is only asked to end.
-        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+        for worker in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
+                worker.kill()
+        process.kill()
         process.wait()
 
 
