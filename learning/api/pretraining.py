@@ -31,6 +31,8 @@ class WaySerializer(serializers.Serializer[dict[str, Any]]):
 class PretrainingRunSerializer(serializers.Serializer[dict[str, Any]]):
     method = serializers.CharField()
     minutes = serializers.FloatField(required=False, help_text="About how long it may take.")
+    batch = serializers.IntegerField(required=False, help_text="Instead of the one that is measured.")
+    batches = serializers.DictField(read_only=True, help_text="What was measured, for each way.")
     state = serializers.CharField(read_only=True)
     stage = serializers.CharField(read_only=True)
     progress = serializers.FloatField(read_only=True)
@@ -92,4 +94,9 @@ def _as_json(project: Project) -> dict[str, object]:
 
 def _run(run: PretrainingRun) -> dict[str, object]:
     fields = ("method", "state", "stage", "progress", "backbone", "note", "error")
-    return {**{name: getattr(run, name) for name in fields}, "minutes": run.config.get("minutes")}
+    return {
+        **{name: getattr(run, name) for name in fields},
+        "minutes": run.config.get("minutes"),
+        "batch": run.config.get("settings", {}).get("batch"),
+        "batches": run.config.get("batches", {}),
+    }

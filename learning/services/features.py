@@ -1,7 +1,7 @@
 """One way to learn features, done for a run: read, train, store. And which ways a run takes."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import default_storage
 
@@ -9,7 +9,7 @@ from labelling.models import Project
 from labelling.services.blobs import file_write
 from learning.core.backbones.base import export
 from learning.core.lazy import lazy
-from learning.core.pretraining import PRETRAININGS, Pretraining
+from learning.core.pretraining import PRETRAININGS, Lessons, Loop, Pretraining
 from learning.models import PretrainingRun
 from learning.selectors import learner_of
 from learning.services.backbones import (
@@ -25,6 +25,7 @@ from learning.services.work import work_owned
 if TYPE_CHECKING:
     from learning.core.networks.network import Network
 
+batch_trial = lazy("learning.core.networks.batch_trial", often=False)
 pretrain = lazy("learning.core.networks.pretrain", often=False)
 stored = lazy("learning.core.networks.stored", often=False)
 torch = lazy("torch", often=False)
@@ -74,6 +75,8 @@ def features_learn(
     torch.set_num_threads(THREADS)
     try:
         config = dict(run.config.get("settings", {}))
+        if "batch" not in config:
+            config = {**_chosen_batch(run, way, lessons, grown_from), **config}
         planned = run.config.get("epochs", {})
         if minutes is not None and "epochs" not in config:
             if way.name not in planned:
@@ -115,6 +118,20 @@ def features_learn(
     _remember(run, "made", way.name, backbone.name)
     default_storage.delete(saved)
     return backbone
+
+
+def _chosen_batch(
+    run: PretrainingRun, way: Pretraining, lessons: Lessons, network: "Network | None"
+) -> dict[str, Any]:
+    """The settings of the batch that suits the machine; measured once and kept, as the plan must be."""
+    if not isinstance(way.how, Loop):
+        return {}
+    if way.name not in run.config.get("batches", {}):
+        work_owned(run, stage=f"{way.title}: measuring batch sizes"[:60])
+        choice = batch_trial.batch_for(lessons, way.how, network, run.seed)
+        _remember(run, "batches", way.name, choice.as_json() if choice else {})
+    kept: dict[str, Any] = run.config["batches"][way.name]
+    return {"batch": kept["batch"], "rate": kept["rate"]} if kept else {}
 
 
 def _remember(run: PretrainingRun, field: str, way: str, value: object) -> None:

@@ -23,10 +23,13 @@ from learning.services.work import WorkLost, work_claim, work_give_up, work_hear
 logger = logging.getLogger(__name__)
 
 MINUTES = (0.1, 240.0)
+BATCH = (2, 4_096)
 
 
-def pretraining_request(*, project: Project, method: str, minutes: float | None = None) -> PretrainingRun:
-    """Queue a run on the project's pool, of about so many minutes if given.
+def pretraining_request(
+    *, project: Project, method: str, minutes: float | None = None, batch: int | None = None
+) -> PretrainingRun:
+    """Queue a run on the project's pool, of about so many minutes and of batches of that size if given.
 
     Raises ValidationError, with a sentence, if it cannot be.
     """
@@ -37,6 +40,8 @@ def pretraining_request(*, project: Project, method: str, minutes: float | None 
         raise ValidationError("Pretraining needs at least two images in the pool: import some first.")
     if minutes is not None and not MINUTES[0] <= minutes <= MINUTES[1]:
         raise ValidationError(f"It cannot take {minutes:g} minutes: give {MINUTES[0]:g} to {MINUTES[1]:g}.")
+    if batch is not None and not BATCH[0] <= batch <= BATCH[1]:
+        raise ValidationError(f"A batch of {batch} cannot be: give {BATCH[0]} to {BATCH[1]:,} images.")
     way = PRETRAININGS.get(method)
     if way and (lacking := lessons_lacking(project=project, way=way)):
         raise ValidationError(f"{way.title} needs {lacking}: label some images first.")
@@ -45,6 +50,8 @@ def pretraining_request(*, project: Project, method: str, minutes: float | None 
     config: dict[str, Any] = {"augmentation": learner.augmentation if learner else DEFAULT}
     if minutes is not None:
         config["minutes"] = minutes
+    if batch is not None:
+        config["settings"] = {"batch": batch}
     try:
         with transaction.atomic():
             return PretrainingRun.objects.create(

@@ -15,6 +15,7 @@ from learning.models import PretrainingRun, Work
 from learning.selectors import newest_pretraining, worker_words
 from learning.services.lessons import lessons_lacking
 from learning.services.pretraining import pretraining_end, pretraining_request
+from learning.views.batch_plot import batch_plots
 
 
 class PretrainingView(LoginRequiredMixin, View):
@@ -33,6 +34,7 @@ class PretrainingView(LoginRequiredMixin, View):
                 project=project,
                 method=request.POST.get("method", ""),
                 minutes=_minutes(request.POST.get("minutes", "")),
+                batch=_batch(request.POST.get("batch", "")),
             )
         except ValidationError as error:
             return self._part(request, project, error.messages[0])
@@ -47,6 +49,7 @@ class PretrainingView(LoginRequiredMixin, View):
             "live": live,
             "title": _title(run) if run else "",
             "ways": [_way(project, way) for way in PRETRAININGS.values()],
+            "plots": batch_plots(run) if run else [],
             "error": error,
             "worker": worker_words(workers_seen()) if live else "",
         }
@@ -71,3 +74,13 @@ def _minutes(sent: str) -> float | None:
         return float(sent)
     except ValueError:
         raise ValidationError(f"'{sent[:20]}' is not a number of minutes.") from None
+
+
+def _batch(sent: str) -> int | None:
+    """None when the field was left empty."""
+    if not sent.strip():
+        return None
+    try:
+        return int(sent)
+    except ValueError:
+        raise ValidationError(f"'{sent[:20]}' is not a number of images.") from None

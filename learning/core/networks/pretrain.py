@@ -98,12 +98,7 @@ def pretrain(
     recipe = {"method": method.name, "lessons": _digest(lessons, network), "seed": seed, **plan.as_json()}
     made_of = torch.frombuffer(bytearray(json.dumps(recipe).encode()), dtype=torch.uint8)
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        grown = copy.deepcopy(network) if network else SmallCnn(images.shape[1])
-        # Channels last is a sixth quicker on a processor.
-        grown = grown.to(memory_format=torch.channels_last).requires_grad_(True)
-        head = how.head(grown, lessons)
+    grown, head = begun(lessons, how, network, seed)
     parts = torch.nn.ModuleDict({"network": grown, "head": head})
     optimizer = torch.optim.AdamW(_groups(grown, head, plan.rate, how.decay), weight_decay=DECAY)
     done = _restore(checkpoint, made_of, parts, optimizer, generator) if checkpoint else 0
@@ -118,7 +113,8 @@ def pretrain(
             rows = order[:0] if how.draws else order[number * plan.batch : (number + 1) * plan.batch]
             parts.train()
             optimizer.zero_grad(set_to_none=True)
-            loss = how.loss(grown, head, Step(pixels(pool[rows]), share, lessons, generator, augment))
+            x = pixels(pool[rows])
+            loss = how.loss(grown, head, Step(x, share, lessons, generator, augment, plan.batch))
             torch.autograd.backward(loss)
             optimizer.step()
             total += float(loss.detach())
@@ -128,6 +124,16 @@ def pretrain(
         words = f"epoch {epoch + 1} of {plan.epochs}, loss {total / plan.steps:.3f}"
         report((epoch + 1) / plan.epochs, words)
     return how.result(grown, head).eval().requires_grad_(False)
+
+
+def begun(lessons: Lessons, how: Loop, network: Network | None, seed: int) -> tuple[Network, torch.nn.Module]:
+    """The network that is trained, a copy or a new one, and its head."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        grown = copy.deepcopy(network) if network else SmallCnn(lessons.pool.shape[1])
+        # Channels last is a sixth quicker on a processor.
+        grown = grown.to(memory_format=torch.channels_last).requires_grad_(True)
+        return grown, how.head(grown, lessons)
 
 
 def epochs_within(

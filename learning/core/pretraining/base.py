@@ -65,6 +65,7 @@ class Step:
     lessons: Lessons
     generator: "torch.Generator"  # all that is drawn is drawn from it
     augment: Augment | None = None  # what the project chose; None: views
+    batch: int = 0  # of a way that draws for itself
 
 
 # A head for the network, made before training; the loss of a step; what becomes the backbone.
@@ -85,6 +86,7 @@ class Loop:
     looked_at: int  # pictures in all, when `epochs` is not given
     draws: bool  # it draws its own batches, and an epoch is EPOCH_STEPS of them
     rate: float
+    least: int | None  # the smallest batch that makes sense; None: it has no batch to choose
     decay: float  # the rate of a stage, in that of the next deeper one
 
 
@@ -120,12 +122,13 @@ def pretraining(
     looked_at: int = 60_000,
     draws: bool = False,
     rate: float = 2e-3,
+    least: int | None = 8,
     decay: float = 1.0,
 ) -> Callable[[Loss], Loss]:
     """Register a loss. It draws from the step's generator only; what it remembers are its head's buffers."""
 
     def register(loss: Loss) -> Loss:
-        how = Loop(head, loss, result, batch, looked_at, draws, rate, decay)
+        how = Loop(head, loss, result, batch, looked_at, draws, rate, least, decay)
         entry = Pretraining(name, title, summary, frozenset(needs or ()), how)
         registry.add(PRETRAININGS, entry, "pretraining")
         return loss

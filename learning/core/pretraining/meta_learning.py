@@ -35,6 +35,7 @@ def nothing(network: "Network", lessons: Lessons) -> "torch.nn.Module":
     batch=WAYS * (SHOTS + QUERIES),
     looked_at=20_000,
     draws=True,
+    least=None,
     rate=3e-4,
     decay=0.5,
 )

@@ -22,6 +22,7 @@ TEMPERATURE = 0.2
     summary="learns to tell each picture's views from all other pictures; helps where no two pictures are "
     "nearly alike.",
     head=projector,
+    least=256,
 )
 def simclr(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Chen et al. 2020, equation 1 (NT-Xent)."""

@@ -22,6 +22,7 @@ INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0
     summary="learns what stays the same when a picture is turned and shifted; helps with drawings, signs and "
     "other pictures unlike photographs.",
     head=projector,
+    least=256,
 )
 def vicreg(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Bardes et al. 2022, equation 6."""

@@ -17,6 +17,7 @@ from learning.services.pretraining import pretraining_do, pretraining_end, pretr
 from learning.services.runs import runs_create_due
 from learning.services.training import run_train
 from learning.services.work import WorkLost, work_owned, works_take_over, works_to_send
+from learning.views.batch_plot import batch_plots
 from tests import factories
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
 
@@ -121,6 +122,8 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
 def test_minutes_become_epochs_before_it_begins() -> None:
     project, _ = digits_project(60)
     embed_all()
+    with pytest.raises(ValidationError, match="A batch of 1 cannot be: give 2 to 4,096 images"):
+        pretraining_request(project=project, method="vicreg", batch=1)
     with pytest.raises(ValidationError, match="cannot take 0 minutes"):
         pretraining_request(project=project, method="vicreg", minutes=0)
     run = pretraining_request(project=project, method="vicreg", minutes=0.1)
@@ -128,6 +131,14 @@ def test_minutes_become_epochs_before_it_begins() -> None:
     run.refresh_from_db()
     assert run.config["minutes"] == 0.1
     assert run.config["epochs"]["vicreg"] >= 1
+    # The batch is measured on the machine, shown, and part of the plan from then on.
+    measured = run.config["batches"]["vicreg"]
+    settings = backbone_artifact(name=run.backbone).card["settings"]
+    assert isinstance(settings, dict)
+    assert settings["batch"] == measured["batch"] == 45
+    assert measured["reason"].startswith("Batches of 45: ")
+    (plot,) = batch_plots(run)
+    assert [point["batch"] for point in plot["points"]] == [8, 16, 32][: len(plot["points"])]
     assert f"of {run.config['epochs']}" in run.stage or run.state == "done"
 
 

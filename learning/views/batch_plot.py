@@ -1,0 +1,60 @@
+"""The plot of a run's batch sizes, as coordinates: the throughput curve, and the limits of the choice."""
+
+import math
+from typing import Any
+
+from learning.core.pretraining import PRETRAININGS
+from learning.models import PretrainingRun
+
+WIDTH, HEIGHT, MARGIN = 560, 210, 34
+FLOOR, CEILING = 170, 66
+
+
+def batch_plots(run: PretrainingRun) -> list[dict[str, Any]]:
+    """One for each way of the run whose batch was measured."""
+    measured: dict[str, dict[str, Any]] = run.config.get("batches", {})
+    return [
+        _plot(PRETRAININGS[name].title if name in PRETRAININGS else name, choice)
+        for name, choice in measured.items()
+        if choice
+    ]
+
+
+def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
+    curve = choice["curve"]
+    limits = [(choice["knee"], "knee"), (choice["noise"], "noise scale"), (choice["batch"], "chosen")]
+    there = [(float(value), words) for value, words in limits if value]
+    every = [float(one["batch"]) for one in curve] + [value for value, _ in there]
+    low, high = math.log2(max(1.0, min(every))), math.log2(max(every))
+    top = max(one["speed"] for one in curve)
+
+    def x(batch: float) -> int:
+        share = (math.log2(max(batch, 1.0)) - low) / max(high - low, 1e-9)
+        return round(MARGIN + share * (WIDTH - 2 * MARGIN))
+
+    points = [
+        {
+            "x": x(one["batch"]),
+            "y": round(FLOOR - one["speed"] / top * (FLOOR - CEILING)),
+            "batch": one["batch"],
+            "speed": round(one["speed"]),
+            "megabytes": round(one["memory"] / 1e6),
+        }
+        for one in curve
+    ]
+    return {
+        "title": title,
+        **{name: choice[name] for name in ("reason", "seconds", "fits")},
+        "width": WIDTH,
+        "height": HEIGHT,
+        "floor": FLOOR,
+        "under": FLOOR + 22,
+        "top": round(top),
+        "points": points,
+        "path": " ".join(f"{one['x']},{one['y']}" for one in points),
+        "lines": [
+            # Names of limits that are close to each other stand above one another.
+            {"x": x(value), "y": 12 + 16 * row, "words": f"{words} {value:,.0f}", "chosen": words == "chosen"}
+            for row, (value, words) in enumerate(there)
+        ],
+    }
