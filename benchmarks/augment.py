@@ -35,6 +35,7 @@ SEARCHED = ("random", "density-matching", "ppo", "reinforce")
 LEARNER = "ppo"
 BESIDE = "trivial-augment-wide"
 FINAL = ChildPlan("medium", looked_at=40_000)
+SHORT = ChildPlan(looked_at=600)
 FASHION_IMAGES = 6_000
 COUNTS = (200, 1_000)
 FEW_LABELS, FEW_LABELS_AIM = 200, 1.5  # points over none
@@ -70,16 +71,16 @@ def main() -> None:
     parser.add_argument("--fixed", nargs="+", default=list(AUGMENTATIONS))
     options = parser.parse_args()
     if options.quick:
-        options.sets, options.labels, options.seeds, options.trials = ["digits"], [200], 1, 40
+        options.sets, options.labels, options.seeds, options.trials = ["digits"], [200], 1, 10
         options.searches, options.fixed = ["random", "ppo"], ["none", BESIDE]
-    final = replace(FINAL, looked_at=8_000) if options.quick else FINAL
+    final, child = (replace(FINAL, looked_at=3_000), SHORT) if options.quick else (FINAL, ChildPlan())
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, context, _begin) as workers:
         for data in options.sets:
             for count in options.labels if _pictures(data) else []:
-                found = _measured(data, count, options, final, workers)
+                found = _measured(data, count, options, child, final, workers)
                 rows += found[0]
                 claims += found[1]
     print_report("augment", rows, claims)
@@ -121,6 +122,7 @@ def _measured(
     data: str,
     count: int,
     options: argparse.Namespace,
+    child: ChildPlan,
     final: ChildPlan,
     workers: ProcessPoolExecutor,
 ) -> tuple[list[dict[str, object]], list[Claim]]:
@@ -128,7 +130,7 @@ def _measured(
     found: dict[str, list[Found]] = {name: [] for name in options.searches}
     for key in keys:
         for name in options.searches:
-            found[name].append(_searched(key, name, options.trials, workers))
+            found[name].append(_searched(key, name, options.trials, child, workers))
             print(f"{key}, {name}: {found[name][-1].words}", flush=True)
     ways: dict[str, list[str | Policy]] = {name: [name] * len(keys) for name in options.fixed}
     ways |= {f"{name} search": [one.used for one in of_it] for name, of_it in found.items()}
@@ -154,8 +156,8 @@ def _measured(
     return rows, _claims(f"{data}, {count} labels", accuracy, found, count)
 
 
-def _searched(key: Key, name: str, trials: int, workers: ProcessPoolExecutor) -> Found:
-    config = SearchConfig(search=name, trials=trials, seed=key[2], rivals={})
+def _searched(key: Key, name: str, trials: int, child: ChildPlan, workers: ProcessPoolExecutor) -> Found:
+    config = SearchConfig(search=name, trials=trials, child=child, seed=key[2], rivals={})
     session = Session(config)
     began = time.perf_counter()
     while batch := session.batch():
