@@ -20,7 +20,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import numpy as np
 
-from benchmarks.predict import CLIENTS, Caller, Target, digits, load_by, wait_for_model
+from benchmarks.predict import CLIENTS, Caller, Target, digits, load_by, quern, wait_for_model
 from benchmarks.report import Claim, print_report
 from tests.e2e.stack import Stack
 
@@ -75,7 +75,7 @@ def main() -> None:
             # More labels make another version, which is tried against the champion or the other way round.
             stack.manage("simulate", "digits", "--labels", "20", "--url", stack.url)
             wait_for_versions(manager, 2)
-            target = Target(stack.url, stack.credentials["api_key"], "digits", stack.data / "storage")
+            target = quern(stack.url, stack.credentials["api_key"], "digits")
             wait_for_model(target)
             measure(manager, target, turns, seconds)
 
