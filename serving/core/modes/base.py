@@ -170,6 +170,10 @@ def rounded(value: float) -> float:
 
 def figure(name: str, title: str, arm: str, value: float | None, **rest: Any) -> Figure:
     """A figure with its numbers rounded, as they are stored."""
+    if arm and rest.get("unit", "share") == "share":
+        # No share lies outside 0 to 1, however wide an interval by the normal law is.
+        least = -1.0 if arm == "difference" else 0.0
+        rest |= {end: min(1.0, max(least, rest[end])) for end in ("low", "high") if rest.get(end) is not None}
     numbers: dict[str, Any] = {
         key: rounded(one) if isinstance(one, float) else one for key, one in rest.items()
     }

@@ -106,6 +106,10 @@ def test_replaying_the_stored_log_gives_the_stored_verdict(mode: AnyMode, data: 
     assert verdict.reason.endswith(".")
     assert len(verdict.reason) <= 300
     assert (verdict.state is not None) == (verdict.action in ("advance", "reweight"))
+    for one in verdict.figures:
+        if one.arm and one.unit == "share":
+            least = -1 if one.arm == "difference" else 0
+            assert all(least <= end <= 1 for end in (one.low, one.high) if end is not None)
 
 
 def _reversed(value: object) -> object:
