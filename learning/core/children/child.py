@@ -11,7 +11,7 @@ from torch.nn import functional
 from learning.core.augmentation.policy import Augment
 from learning.core.networks.network import as_floats
 from learning.core.networks.small_cnn import SmallCnn
-from learning.core.policy_search.plan import WIDTHS, ChildPlan
+from learning.core.policy_search.plan import SHRUNK, WIDTHS, ChildPlan
 
 DECAY = 1e-3
 SMOOTHING = 0.05
@@ -27,9 +27,12 @@ class ChildDiverged(Exception):
 class Child:
     network: SmallCnn
     head: torch.nn.Linear
+    shrunk: int = 1
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Floats (n, 1 or 3, S, S) in -1..1 -> (n, K)."""
+        if self.shrunk > 1:
+            x = functional.avg_pool2d(x, self.shrunk)
         found: torch.Tensor = self.head(self.network.embed(x.expand(-1, 3, -1, -1)))
         return found
 
@@ -54,11 +57,13 @@ def child_train(
     The same in every process with the same number of threads. Raises ChildDiverged.
     """
     generator = torch.Generator().manual_seed(seed)
-    network = SmallCnn(images.shape[3], WIDTHS[plan.size]).to(memory_format=torch.channels_last)
+    shrunk = SHRUNK[plan.size]
+    network = SmallCnn(images.shape[3] // shrunk, WIDTHS[plan.size])
+    network = network.to(memory_format=torch.channels_last)
     head = torch.nn.Linear(network.features, classes)
     for module in [*network.modules(), head]:
         _begin(module, generator)
-    child = Child(network.train(), head)
+    child = Child(network.train(), head, shrunk)
     batch = min(plan.batch, len(images))
     steps = max(1, plan.looked_at // batch)
     learned = [*network.parameters(), *head.parameters()]
