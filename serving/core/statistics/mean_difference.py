@@ -32,7 +32,7 @@ def anytime_p(
     """The least level at which the sequence tuned for `alpha` excludes 0: half_width solved for alpha."""
     s2, many = np.asarray(variance, float), np.asarray(n, float)
     u = many * tuning(alpha, planned) ** 2 + 1
-    squared = np.divide(
-        np.square(difference), s2, out=np.zeros(np.broadcast(s2, difference).shape), where=s2 > 0
-    )
+    # Where nothing varies, any difference is one: all right against all wrong.
+    certain = np.where(np.broadcast_to(difference, np.broadcast(s2, difference).shape) == 0, 0.0, np.inf)
+    squared = np.divide(np.square(difference), s2, out=certain, where=s2 > 0)
     return np.asarray(np.minimum(1.0, np.sqrt(u) * np.exp(-squared * (u - 1) / (2 * u))))

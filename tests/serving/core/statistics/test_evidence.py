@@ -80,7 +80,9 @@ def test_the_confidence_sequence_is_where_the_normal_mixture_reaches_its_limit()
         assert half > norm.isf(alpha / 2) / np.sqrt(n)
     widths = [float(half_width(1, 500, alpha, other)) for other in (50, 500, 5000)]
     assert widths[1] == min(widths)
-    assert anytime_p(0.1, 0.0, 10, alpha, planned) == 1
+    # Nothing varies: all right against all wrong.
+    assert anytime_p(0.1, 0.0, 40, alpha, planned) == 0
+    assert anytime_p(0.0, 0.0, 40, alpha, planned) == 1
 
 
 def test_a_bandit_looked_at_all_the_time_is_ended_wrongly_in_few_of_100() -> None:
