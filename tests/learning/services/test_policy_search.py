@@ -173,9 +173,9 @@ def test_minutes_end_the_proposals_and_density_matching_ends_with_children() -> 
 
 
 def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    project, truth = digits_project(150, holdout_every=150)
+    project, truth = digits_project(320, holdout_every=320)
     embed_all()
-    label_items(project, truth, 149)
+    label_items(project, truth, 319)
     space = {"operations": ["upside-down", "rotate"], "sub_policies": 1, "length": 1}
     search = policy_search_request(project=project, config={**QUICK, "space": space})
     monkeypatch.setattr(policy_search, "trials_add", lambda **_: policy_search_end(search=search))

@@ -112,6 +112,7 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
     settings = {"epochs": 1, "batch": 32}
     assert grown.card == {
         "way": "softmatch",
+        "augmentation": "views",
         "settings": settings,
         "seed": run.seed,
         "pictures": 90,

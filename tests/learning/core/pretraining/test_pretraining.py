@@ -168,7 +168,7 @@ def test_fine_tuning_thaws_the_deepest_stage_first() -> None:
     thawed = []
     for share in (0.0, 0.25, 0.5, 0.99):
         generator = torch.Generator().manual_seed(0)
-        way.loss(network, head, Step(torch.empty(0, 3, 32, 32), share, lessons, generator))
+        way.loss(network, head, Step(torch.empty(0, 3, 32, 32), share, lessons, generator, batch=8))
         thawed.append([next(stage.parameters()).requires_grad for stage in network.stages])
     assert thawed == [
         [False, False, False],
