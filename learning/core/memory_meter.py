@@ -28,7 +28,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch annot
     """Sees every operation of this thread; a storage counts from when it is first seen until it is freed."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # its base class has no types
         self.alive = self.peak = 0
         self.seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 
