@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,7 @@ Run = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
 @dataclass
 class _Call:
     rows: NDArray[np.uint8]  # (B, ...)
-    found: NDArray[np.float32] | None = None  # (B, D)
-    error: Exception | None = None
+    answer: Future[NDArray[np.float32]] = field(default_factory=Future)  # (B, D)
 
 
 class Batching:
@@ -34,13 +34,11 @@ class Batching:
         with self._change:
             self._waiting.append(mine)
         # Whoever comes in first works for all who stand behind; these then find theirs done.
-        while mine.found is None and mine.error is None:
+        while not mine.answer.done():
             with self._running:
-                if mine.found is None and mine.error is None:
+                if not mine.answer.done():
                     self._work()
-        if mine.error is not None:
-            raise mine.error
-        return mine.found  # type: ignore[return-value]  # one of the two is there when the loop ends
+        return mine.answer.result()
 
     def _work(self) -> None:
         with self._change:
@@ -56,9 +54,9 @@ class Batching:
             found = self._run(np.concatenate([call.rows for call in batch]), crowded)
         except Exception as error:
             for call in batch:
-                call.error = error
+                call.answer.set_exception(error)
             return
         start = 0
         for call in batch:
-            call.found = found[start : start + len(call.rows)]
+            call.answer.set_result(found[start : start + len(call.rows)])
             start += len(call.rows)
