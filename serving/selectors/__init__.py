@@ -1,6 +1,6 @@
 """Reads."""
 
-from serving.selectors.answering import RolloutPlan, Wanted, answering_now
+from serving.selectors.answering import RolloutPlan, Wanted, answering_of, answering_text
 from serving.selectors.pages import (
     Traffic,
     champion_decision,
@@ -35,7 +35,8 @@ __all__ = [
     "RolloutPlan",
     "Traffic",
     "Wanted",
-    "answering_now",
+    "answering_of",
+    "answering_text",
     "audited_since",
     "challengers_of",
     "champion_decision",

@@ -1,12 +1,44 @@
 """What should answer now, as every web process asks a few times a second."""
 
-from collections import defaultdict
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db import connection
 
-from serving.models import Arm, Deployment, Rollout, TrafficPolicy
+from serving.models import Arm, Rollout
+
+# One statement, so one moment: no promotion comes between the champion and its rollout. It is asked so often
+# that the database makes the text and Python reads it only when it is another than the last.
+_ANSWERING = """
+select coalesce(json_agg(answering order by newest desc, project_id, position, question_id), '[]')::text
+from (
+    select deployment.project_id, deployment.question_id, question.position,
+        max(deployment.updated_at) over (partition by deployment.project_id) newest,
+        json_build_object(
+            'project', deployment.project_id,
+            'question', deployment.question_id,
+            'key', question.key,
+            'version', deployment.champion_id,
+            'several', (select count(*) > 1 from labelling_question other
+                        where other.project_id = deployment.project_id),
+            'keep_images', coalesce(policy.keep_images, false),
+            'rollout', (
+                select json_build_object('id', rollout.id, 'phase', phase, 'mode', mode, 'config', config,
+                    'salt', salt, 'audit_share', audit_share, 'progress', progress,
+                    'arms', (select json_agg(json_build_array(name, model_version_id) order by position)
+                             from serving_arm where rollout_id = rollout.id))
+                from serving_rollout rollout
+                join serving_arm champion on champion.rollout_id = rollout.id and champion.name = %(champion)s
+                where rollout.question_id = deployment.question_id and rollout.state = %(running)s
+                    and champion.model_version_id = deployment.champion_id)
+        ) answering
+    from serving_deployment deployment
+    join labelling_question question on question.id = deployment.question_id
+    left join serving_trafficpolicy policy on policy.project_id = deployment.project_id
+    where deployment.champion_id is not null
+) one
+"""
 
 
 @dataclass(frozen=True)
@@ -33,50 +65,23 @@ class Wanted:
     rollout: RolloutPlan | None
 
 
-def answering_now() -> dict[int, list[Wanted]]:
+def answering_text() -> str:
+    """What `answering_of` reads. Two texts are the same when the same should answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWERING, {"running": Rollout.State.RUNNING, "champion": Arm.CHAMPION})
+        [text] = cursor.fetchone()
+    return str(text)
+
+
+def answering_of(text: str) -> dict[int, list[Wanted]]:
     """Per project what should answer each of its questions, in the order of asking.
 
     The projects come in the order of their last change, the newest first.
     """
-    answering = Deployment.objects.exclude(champion=None)
-    newest = list(answering.order_by("-updated_at").values_list("project_id", flat=True))
-    plans = _plans()
-    keeping = set(TrafficPolicy.objects.filter(keep_images=True).values_list("project_id", flat=True))
-    counted = answering.annotate(asked=Count("project__questions"))
-    rows = counted.order_by("question__position", "question_id").values_list(
-        "project_id", "question_id", "question__key", "champion_id", "asked"
-    )
-    found: dict[int, list[Wanted]] = {project_id: [] for project_id in newest}
-    for project_id, question_id, key, version_id, asked in rows:
-        # One that has got its first champion between the two queries waits for the next look.
-        if version_id is not None and project_id in found:
-            plan = plans.get(question_id)
-            # A promotion between the queries has ended the rollout.
-            stands = plan is not None and (Arm.CHAMPION, version_id) in plan.arms
-            keeps = project_id in keeping
-            wanted = Wanted(question_id, key, version_id, asked > 1, keeps, plan if stands else None)
-            found[project_id].append(wanted)
+    found: dict[int, list[Wanted]] = {}
+    for one in json.loads(text):
+        rollout = one.pop("rollout")
+        plan = RolloutPlan(**{**rollout, "arms": tuple(map(tuple, rollout["arms"]))}) if rollout else None
+        wanted = Wanted(one["question"], one["key"], one["version"], one["several"], one["keep_images"], plan)
+        found.setdefault(one["project"], []).append(wanted)
     return found
-
-
-def _plans() -> dict[int, RolloutPlan]:
-    """The running rollouts by their question."""
-    running = list(Rollout.objects.filter(state=Rollout.State.RUNNING))
-    arms: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    if running:
-        rows = Arm.objects.filter(rollout__in=running).order_by("rollout_id", "position")
-        for rollout_id, name, version_id in rows.values_list("rollout_id", "name", "model_version_id"):
-            arms[rollout_id].append((name, version_id))
-    return {
-        one.question_id: RolloutPlan(
-            one.pk,
-            one.phase,
-            one.mode,
-            one.config,
-            one.salt,
-            one.audit_share,
-            one.progress,
-            tuple(arms[one.pk]),
-        )
-        for one in running
-    }

@@ -16,7 +16,7 @@ from django.db import close_old_connections, connection
 from learning.models import ModelVersion
 from learning.services.artifacts import predictor_load
 from serving.models import Arm
-from serving.selectors import RolloutPlan, Wanted, answering_now
+from serving.selectors import RolloutPlan, Wanted, answering_of, answering_text
 from serving.services.loaded import Champion, LiveRollout, LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Champions:
     _loaded: dict[int, tuple[Champion, ...]] = field(default_factory=dict)
     # project -> what should answer; None until the first poll is through
     _wanted: dict[int, list[Wanted]] | None = None
+    _text: str = ""  # that `_wanted` was read from
     _asked_for: set[int] = field(default_factory=set)
     # version -> polls to let pass before trying to load it again
     _failed: dict[int, int] = field(default_factory=dict)
@@ -102,8 +103,11 @@ class Champions:
         connection.close()
 
     def _poll(self) -> None:
-        wanted = answering_now()
-        self._wanted = wanted
+        text = answering_text()
+        wanted = self._wanted
+        if wanted is None or text != self._text:
+            wanted = answering_of(text)
+            self._wanted, self._text = wanted, text
         self._loaded = {p: c for p, c in self._loaded.items() if p in wanted}
         preloaded = set(list(wanted)[:PRELOADED])
         for project_id, ones in wanted.items():
