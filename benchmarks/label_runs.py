@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.pictures import Pictures
 from learning.core.cached import CachedClassifier
 from learning.core.methods import METHODS, Head, TrainingData, softmax
-from learning.core.methods.folds import folds, held_out_answers
+from learning.core.methods.folds import folds, held_out
 from learning.core.pool import Pool
 from learning.core.strategies import select
 
@@ -58,8 +58,8 @@ def asked(
 ) -> Iterator[tuple[int, Chosen]]:
     """Label step by step as the strategy ranks; what is known at each budget.
 
-    Of several kinds of features of the same pictures, the one is used at each step that answers most labels
-    held back from it, as the product chooses; of equals the first.
+    Of several kinds of features of the same pictures, the one is used at each step by which labels held back
+    are likeliest, as the product chooses; of equals the first.
     """
     rng = np.random.default_rng(seed)
     known = np.empty(0, np.int64)
@@ -94,14 +94,13 @@ def accuracy(chosen: Chosen, method: str, seed: int = 0) -> float:
     return 100 * float((head.logits(split.test_features).argmax(axis=1) == split.test_labels).mean())
 
 
-def _held_back(split: Split, known: Rows) -> int:
-    """Right answers to labels held back from transfer."""
+def _held_back(split: Split, known: Rows) -> float:
+    """How likely labels held back from transfer are."""
     labels = split.labels[known]
     parts = folds(labels, FOLDS, np.random.default_rng(0)) if len(np.unique(labels)) > 1 else []
     if not parts:
-        return 0
-    data = TrainingData(split.features[known], labels, split.classes)
-    return int(held_out_answers(_transfer, data, parts).sum())
+        return 0.0
+    return held_out(_transfer, TrainingData(split.features[known], labels, split.classes), parts).likelihood
 
 
 def _transfer(data: TrainingData) -> Head:

@@ -39,6 +39,11 @@ class BackboneArtifact:
     # How it was learned: the way, its settings, the seed, what it looked at.
     card: dict[str, object] = field(default_factory=dict)
 
+    @property
+    def saw_labels(self) -> bool:
+        """Whether labels took part in its training: all that learns from them goes on from a backbone."""
+        return bool(self.origin)
+
 
 def backbone_artifact(*, name: str) -> BackboneArtifact:
     """The stored backbone; exports it first if this storage has none yet (some seconds: for workers only).

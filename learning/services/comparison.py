@@ -1,4 +1,4 @@
-"""Is a new backbone better than the one in use? Labels that neither has learned from decide."""
+"""Is a new backbone better than the one in use? Labels that none of them has learned from decide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from labelling.models import Item, Project
 from labelling.selectors import labelled
 from learning.core.methods import METHODS, Head, TrainingData
-from learning.core.methods.folds import Rows, folds, held_out_answers
+from learning.core.methods.folds import HeldOut, Rows, folds, held_out
 from learning.selectors import learner_of
 from learning.services.artifacts import embedder_load
 from learning.services.backbones import BackboneArtifact, backbone_artifact
@@ -40,20 +40,24 @@ class _Known:
     holdout: NDArray[np.bool_]
 
 
-def backbones_compared(
-    *, project: Project, candidates: Sequence[BackboneArtifact], saw_labels: bool
-) -> Comparison:
-    """By cross-validation on the pool's labels; of backbones that were trained on these, by the hold-out's.
+def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifact]) -> Comparison:
+    """By how likely labels held back are to the plain linear classifier on the features of each backbone.
 
-    What is compared is the plain linear classifier on the features of each, and of the one in use.
+    By cross-validation on the pool's labels. Where one of them, new or in use, was trained on labels, it
+    knows these: then by the hold-out's.
     """
     known = _known(project)
-    if saw_labels:
+    learner = learner_of(project)
+    if learner is None:
+        return Comparison(f"The project has no learner yet to compare features for: {KEPT}")
+    used = backbone_artifact(name=learner.backbone)
+    every = [used, *{one.name: one for one in candidates if one.name != used.name}.values()]
+    if taught := [one.name for one in every if one.saw_labels]:
         asked = np.flatnonzero(known.holdout)
         if len(asked) < LEAST_HOLDOUT:
             return Comparison(
-                f"The hold-out alone can judge what learned from the labels; it has {len(asked)} labels "
-                f"instead of {LEAST_HOLDOUT}: {KEPT}"
+                f"{_listed(taught)} learned from the labels, so the hold-out alone can judge; it has "
+                f"{len(asked)} labels instead of {LEAST_HOLDOUT}: {KEPT}"
             )
         parts = [(np.flatnonzero(~known.holdout), asked)]
     else:
@@ -62,24 +66,33 @@ def backbones_compared(
             (rows[learned], rows[asked])
             for learned, asked in folds(known.labels[rows], FOLDS, np.random.default_rng(0))
         ]
-    learner = learner_of(project)
-    if not parts or learner is None or len(np.unique(known.labels[parts[0][0]])) < 2:
+    if not parts or len(np.unique(known.labels[parts[0][0]])) < 2:
         return Comparison(f"No class has two labels yet to compare features by: {KEPT}")
-    used = backbone_artifact(name=learner.backbone)
-    every = [used, *{one.name: one for one in candidates if one.name != used.name}.values()]
     data = [_embedded(one, known) for one in every]
-    right = [int(held_out_answers(_fit, one, parts).sum()) for one in data]
-    count = sum(len(asked) for _, asked in parts)
-    best = int(np.argmax(right))  # of equals the first, which is the one in use
+    found = [held_out(_fit, one, parts) for one in data]
+    best = int(np.argmax([one.likelihood for one in found]))  # of equals the first, which is in use
     beside = ", ".join(
-        f"{one.name} {answers}" for one, answers in zip(every, right, strict=True) if one is not every[best]
+        f"{one.name} {_percent(answers)}"
+        for one, answers in zip(every, found, strict=True)
+        if answers is not found[best]
     )
-    said = f"{every[best].name} answered {right[best]} of {count} held-back labels rightly, {beside}"
+    said = (
+        f"{every[best].name} gives the true label of {len(found[best].labels)} held-back images a "
+        f"probability of {_percent(found[best])} in the (geometric) mean, {beside}"
+    )
     if best == 0:
         return Comparison(f"{said}: it stays in use.")
     return Comparison(
-        f"{said}: it is used from now on.{_saving(data[best], parts, right[0])}", every[best].name
+        f"{said}: it is used from now on.{_saving(data[best], parts, found[0].likelihood)}", every[best].name
     )
+
+
+def _percent(found: HeldOut) -> str:
+    return f"{100 * np.exp(found.likelihood):.1f}%"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _embedded(backbone: BackboneArtifact, known: "_Known") -> TrainingData:
@@ -112,26 +125,23 @@ def _known(project: Project) -> _Known:
     )
 
 
-def _saving(data: TrainingData, parts: Parts, needed: int) -> str:
-    """How many labels the new features need for as many right answers as the old ones with all."""
+def _saving(data: TrainingData, parts: Parts, needed: float) -> str:
+    """How many labels the new features need to be as good as the old ones with all."""
     most = max(len(learned) for learned, _ in parts)
     for share in SHARES:
-        right = [_right(data, parts, share, seed) for seed in range(DRAWS)]
-        if np.mean(right) >= needed:
-            return (
-                f" With {round(share * most):,} of the {most:,} labels it is as right as the other with all."
-            )
+        if np.mean([_likelihood(data, parts, share, seed) for seed in range(DRAWS)]) >= needed:
+            return f" With {round(share * most):,} of the {most:,} labels it is as good as the other by all."
     return ""
 
 
-def _right(data: TrainingData, parts: Parts, share: float, seed: int) -> int:
+def _likelihood(data: TrainingData, parts: Parts, share: float, seed: int) -> float:
     rng = np.random.default_rng(seed)
     fewer = [
         (rng.choice(rows, max(2, round(share * len(rows))), replace=False), asked) for rows, asked in parts
     ]
     if any(len(np.unique(data.labels[rows])) < 2 for rows, _ in fewer):
-        return 0
-    return int(held_out_answers(_fit, data, fewer).sum())
+        return -np.inf
+    return held_out(_fit, data, fewer).likelihood
 
 
 def _fit(data: TrainingData) -> Head:

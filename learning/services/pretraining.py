@@ -69,7 +69,7 @@ def pretraining_end(*, run: PretrainingRun) -> None:
 
 
 def pretraining_do(*, run_id: int) -> bool:
-    """Learn backbones, store them, and let the project use one if it answers labels held back from it better.
+    """Learn backbones, store them, and let the project use one by which labels held back are likelier.
 
     True when this call finished the run. Harmless for one that is over or another worker's. A worker that
     takes it over goes on from the last epoch.
@@ -107,7 +107,7 @@ def _do(run: PretrainingRun) -> None:
         # By itself, everything there is has its chance, also what was learned in earlier runs.
         every = [] if saw_labels or run.method != BY_ITSELF else _known(run.project)
         work_owned(run, stage="comparing features on held-back labels")
-        found = backbones_compared(project=run.project, candidates=[*every, *new], saw_labels=saw_labels)
+        found = backbones_compared(project=run.project, candidates=[*every, *new])
         notes.append(found.note)
         used = _switch(run, found) or used
     work_owned(
@@ -124,7 +124,7 @@ def _do(run: PretrainingRun) -> None:
 def _known(project: Project) -> list[BackboneArtifact]:
     """All that the project could use and that has not learned from labels."""
     every = [backbone_artifact(name=name) for name in {**BACKBONES, **backbones_of(project)}]
-    return [one for one in every if not one.origin]
+    return [one for one in every if not one.saw_labels]
 
 
 def _switch(run: PretrainingRun, found: Comparison) -> str:

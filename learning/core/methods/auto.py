@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from learning.core.methods.base import METHODS, NO_LABEL, Method, TrainingData, method, positive
-from learning.core.methods.folds import folds, held_out_answers
+from learning.core.methods.folds import folds, held_out
 from learning.core.methods.head import Head
 
 NAME = "auto"
@@ -39,8 +39,8 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
         return replace(chosen.fit(data, {}, rng), note=note)
     # What only rules speak of is always learned from, and never asked.
     parts = [
-        (np.setdiff1d(np.arange(len(data.labels)), people[held_out]), people[held_out])
-        for _, held_out in folds(data.labels[people], FOLDS, rng)
+        (np.setdiff1d(np.arange(len(data.labels)), people[asked]), people[asked])
+        for _, asked in folds(data.labels[people], FOLDS, rng)
     ]
     if not parts:
         chosen = METHODS[ONE_EXAMPLE]
@@ -48,9 +48,9 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
         return replace(chosen.fit(data, {}, rng), note=note)
     tried, late = planned(data, seconds)
     seed = int(rng.integers(2**63))  # every method and fold the same, whatever else is tried
-    right = [int(held_out_answers(partial(_fit, m, seed), data, parts).sum()) for m in tried]
+    right = [int(held_out(partial(_fit, m, seed), data, parts).right.sum()) for m in tried]
     best = int(np.argmax(right))
-    total = sum(len(held_out) for _, held_out in parts)
+    total = sum(len(asked) for _, asked in parts)
     scores = ", ".join(f"{m.title} {count}" for m, count in zip(tried, right, strict=True))
     note = f"{tried[best].title}: most right answers to {total} held-back labels ({scores})"
     note += f"; no time for {' and '.join(m.title for m in late)}." if late else "."

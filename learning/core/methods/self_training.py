@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.core.methods.base import TrainingData, declared, method, positive
-from learning.core.methods.folds import folds, held_out_answers
+from learning.core.methods.folds import folds, held_out
 from learning.core.methods.head import Float32, Head, softmax
 from learning.core.methods.semi_supervised import sample
 from learning.core.methods.softmax_regression import softmax_regression
@@ -43,8 +43,8 @@ def self_training(data: TrainingData, config: Mapping[str, Any], rng: np.random.
     teacher = transfer(data, {"C": strength}, rng)
     if not parts:
         return replace(teacher, note="The teacher alone: no label has two examples to check a student by.")
-    alone = held_out_answers(lambda part: transfer(part, {"C": strength}, rng), data, parts)
-    taught = held_out_answers(lambda part: _students(part, strength, rng), data, parts)
+    alone = held_out(lambda part: transfer(part, {"C": strength}, rng), data, parts).right
+    taught = held_out(lambda part: _students(part, strength, rng), data, parts).right
     if taught.sum() < alone.sum():
         return replace(
             teacher,

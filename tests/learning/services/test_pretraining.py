@@ -12,7 +12,9 @@ from learning.core.networks import pretrain as training_loop
 from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, Work
 from learning.selectors import backbones_of
 from learning.services import features
-from learning.services.backbones import backbone_artifact
+from learning.services.artifacts import artifact_get
+from learning.services.backbones import backbone_artifact, backbone_store
+from learning.services.comparison import backbones_compared
 from learning.services.pretraining import pretraining_do, pretraining_end, pretraining_request
 from learning.services.runs import runs_create_due
 from learning.services.training import run_train
@@ -41,7 +43,7 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     run.refresh_from_db()
     assert (run.state, run.progress, run.images) == ("done", 1.0, 150)
     assert run.backbone.startswith("vicreg-")
-    assert "held-back labels rightly, " in run.note
+    assert "held-back images a probability of " in run.note
     learner.refresh_from_db()
     assert (learner.backbone == run.backbone) == ("it is used from now on" in run.note)
     assert not default_storage.exists(f"pretraining/{run.pk}-vicreg.safetensors")
@@ -76,7 +78,10 @@ def test_features_are_trained_on_labels_and_the_hold_out_judges_them(
     learner = learner_of(project)
     Learner.objects.filter(pk=learner.pk).update(backbone=first.backbone)
 
-    for holdout, words in ((0, "The hold-out alone can judge"), (20, "of 20 held-back labels rightly")):
+    for holdout, words in (
+        (0, "so the hold-out alone can judge"),
+        (20, "of 20 held-back images a probability of"),
+    ):
         label_items(project, truth, holdout, Item.Split.HOLDOUT)
         run = pretraining_request(project=project, method=method, minutes=0.1)
         PretrainingRun.objects.filter(pk=run.pk).update(config={"settings": {"epochs": 1, "batch": 16}})
@@ -102,8 +107,8 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
     assert list(run.config["made"]) == ["pca", "vicreg", "softmatch"]
     for name in ("efficientnet-lite0", "pixels", *run.config["made"].values()):
         assert name in run.note
-    assert "of 40 held-back labels" in run.note
-    assert "of 20 held-back labels" in run.note
+    assert "of 40 held-back images" in run.note
+    assert "of 20 held-back images" in run.note
     offered = backbones_of(project)
     assert set(run.config["made"].values()) < set(offered)
     assert learner_of(project).backbone in offered
@@ -118,6 +123,31 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
         "pictures": 90,
         "labels": 40,
     }
+
+
+def test_a_backbone_in_use_that_saw_the_labels_is_not_asked_these() -> None:
+    project, truth = digits_project(120)
+    embed_all()
+    label_items(project, truth, 40)
+    plain = backbone_artifact(name="pixels")
+    taught = backbone_store(
+        name="taught",
+        onnx=artifact_get(digest=plain.digest, suffix=".onnx"),
+        input_size=plain.input_size,
+        features=plain.features,
+        origin=plain.name,
+    )
+    Learner.objects.filter(project=project).update(backbone=taught.name)
+    found = backbones_compared(project=project, candidates=[plain])
+    assert found.better == ""
+    assert "taught learned from the labels, so the hold-out alone can judge; it has 0 labels" in found.note
+    label_items(project, truth, 25, Item.Split.HOLDOUT)
+    found = backbones_compared(project=project, candidates=[plain])
+    assert found.note.startswith("taught gives the true label of 25 held-back images")
+    assert found.note.endswith("it stays in use.")  # of equals
+    # Neither saw labels: all those of the pool can be asked.
+    Learner.objects.filter(project=project).update(backbone="efficientnet-lite0")
+    assert "of 40 held-back images" in backbones_compared(project=project, candidates=[plain]).note
 
 
 def test_minutes_become_epochs_before_it_begins() -> None:
