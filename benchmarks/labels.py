@@ -1,9 +1,9 @@
 """How many labels does an accuracy cost? Strategies with the same final model, on the same features.
 
 Inductive: the test pictures are seen by nothing before they are measured, not even unlabelled. Features are
-ImageNet's or the project's own (VICReg, on the pool), those by which held-back labels are likeliest at a step.
-Pool, test set and pretraining are drawn once, the seeds vary the rest: intervals (95%, bootstrap over the
-seeds, paired with random) tell nothing of another draw. Nothing is tuned to a data set.
+ImageNet's or the project's own (VICReg, on the pool): those by which held-back labels are likeliest. Pool,
+test set and pretraining are drawn once, the seeds vary the rest: intervals (95%, bootstrap over the seeds,
+paired with random) tell nothing of another draw. Nothing is tuned to a data set.
 """
 
 import argparse
