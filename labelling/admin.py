@@ -20,6 +20,7 @@ from labelling.models import (
     Question,
     Queue,
     QueueEntry,
+    Suggestion,
     User,
     Wanted,
 )
@@ -145,6 +146,12 @@ class QueueEntryAdmin(LookOnly):
 class WantedAdmin(LookOnly):
     list_display = ["item", "project", "kind", "reason", "created_at"]
     list_filter = ["kind"]
+
+
+@admin.register(Suggestion)
+class SuggestionAdmin(LookOnly):
+    list_display = ["item", "question", "project", "labels", "offered", "created_at"]
+    list_filter = ["offered"]
 
 
 @admin.register(Lease)

@@ -14,6 +14,7 @@ from serving.models import (
     DriftWindow,
     EvidencePoint,
     Feedback,
+    Offer,
     Prediction,
     Rollout,
     TrafficPolicy,
@@ -83,6 +84,12 @@ class EvidencePointAdmin(ReadOnlyAdmin):
 class DriftWindowAdmin(ReadOnlyAdmin):
     list_display = ["deployment", "model_version", "drifted", "p", "size", "ended_at"]
     list_filter = ["drifted"]
+
+
+@admin.register(Offer)
+class OfferAdmin(ReadOnlyAdmin):
+    list_display = ["id", "rollout", "item", "votes", "created_at"]
+    show_full_result_count = False
 
 
 @admin.register(TrafficPolicy)

@@ -1,11 +1,17 @@
 """Celery tasks: fetch, then call a service."""
 
+from threading import Lock
+
 from celery import shared_task
 
 from serving.services.deployments import deployments_consider, deployments_create_missing
+from serving.services.offers import offers_make, offers_missing, offers_withdraw
 from serving.services.production import production_look
 from serving.services.retention import predictions_forget
 from serving.services.rollout_rules import rollouts_look
+
+# One thread a worker process makes lists: another would make the same.
+_offering = Lock()
 
 
 @shared_task
@@ -16,3 +22,17 @@ def tick() -> None:
     rollouts_look()
     production_look()
     predictions_forget()
+    offers_withdraw()
+    if offers_missing():
+        make_offers.apply_async(expires=5)
+
+
+@shared_task
+def make_offers() -> None:
+    if not _offering.acquire(blocking=False):
+        return
+    try:
+        for rollout in offers_missing():
+            offers_make(rollout=rollout)
+    finally:
+        _offering.release()

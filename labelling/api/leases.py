@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 from labelling.api.requests import checked, sender
 from labelling.api.serializers import LeasesAskedSerializer, LeasesSerializer
 from labelling.models import Lease, Project
-from labelling.selectors import held_items, project_for, unanswered
+from labelling.selectors import held_items, lists_shown, project_for, unanswered
 from labelling.services.leases import lease_items
 
 _BLIND = (Lease.Source.HOLDOUT, Lease.Source.AUDIT, Lease.Source.TRAFFIC)
@@ -23,22 +23,34 @@ class LeasesView(APIView):
         project = project_for(user, slug)
         asked = checked(LeasesAskedSerializer(data=request.data))
         leases = lease_items(project=project, annotator=user, count=asked["count"], holding=asked["holding"])
+        lists = lists_shown(leases)
         questions = unanswered(project, user, [lease.item_id for lease in leases])
         return Response(
             {
-                "items": [_leased(project, lease, questions[lease.item_id]) for lease in leases],
+                "items": [_leased(project, lease, questions[lease.item_id], lists) for lease in leases],
                 "held": held_items(project, user, asked["holding"]),
                 "expires_in": float(project.lease_seconds),
             }
         )
 
 
-def _leased(project: Project, lease: Lease, questions: list[int]) -> dict[str, object]:
+def _leased(
+    project: Project, lease: Lease, questions: list[int], lists: dict[int, list[int]]
+) -> dict[str, object]:
     shown = lease.source not in _BLIND
     suggestion = None
-    if lease.suggestion_id is not None and shown:
+    if lease.suggestion is not None and shown and str(lease.suggestion.question_id) not in lease.lists:
         suggestion = {"label": lease.suggestion_id, "confidence": lease.confidence}
-    others = [{"label": label, "confidence": sure} for label, sure in lease.others.values()]
+    others = [
+        {"label": label, "confidence": sure}
+        for question, (label, sure) in lease.others.items()
+        if question not in lease.lists
+    ]
+    listed = [
+        {"question": int(question), "labels": lists[pk]}
+        for question, pk in lease.lists.items()
+        if pk in lists and shown
+    ]
     return {
         "item": lease.item_id,
         "image": reverse("labelling:item-image", args=[project.slug, lease.item_id]),
@@ -47,5 +59,6 @@ def _leased(project: Project, lease: Lease, questions: list[int]) -> dict[str, o
         "questions": questions,
         "suggestion": suggestion,
         "other_suggestions": others if shown else [],
+        "lists": listed,
         "expires_in": (lease.expires_at - timezone.now()).total_seconds(),
     }

@@ -28,6 +28,11 @@ class SuggestionSerializer(serializers.Serializer[dict[str, Any]]):
     confidence = serializers.FloatField(allow_null=True)
 
 
+class SuggestedListSerializer(serializers.Serializer[dict[str, Any]]):
+    question = serializers.IntegerField()
+    labels = serializers.ListField(child=serializers.IntegerField(), help_text="In the order to show them")
+
+
 class LeasedItemSerializer(serializers.Serializer[dict[str, Any]]):
     item = serializers.IntegerField()
     image = serializers.CharField(help_text="URL of the image")
@@ -39,6 +44,7 @@ class LeasedItemSerializer(serializers.Serializer[dict[str, Any]]):
     )
     suggestion = SuggestionSerializer(allow_null=True)
     other_suggestions = SuggestionSerializer(many=True, help_text="To further questions")
+    lists = SuggestedListSerializer(many=True, help_text="Several suggestions to a question, in order")
     expires_in = serializers.FloatField(help_text="Seconds until the item may go to someone else")
 
 

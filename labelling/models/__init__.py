@@ -3,6 +3,7 @@ from labelling.models.imports import ImportJob, ImportRefusal
 from labelling.models.item import Item
 from labelling.models.project import Label, Membership, Project, Question
 from labelling.models.queue import Lease, Queue, QueueEntry, Wanted
+from labelling.models.suggestion import Suggestion
 from labelling.models.user import User
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Question",
     "Queue",
     "QueueEntry",
+    "Suggestion",
     "User",
     "Wanted",
 ]

@@ -3,6 +3,7 @@ from django.db import models
 
 from labelling.models.item import Item
 from labelling.models.project import Label, Project, Question
+from labelling.models.suggestion import Suggestion
 
 
 class Annotation(models.Model):
@@ -32,6 +33,13 @@ class Annotation(models.Model):
     source = models.CharField(max_length=7, blank=True, default="")
     round_number = models.PositiveIntegerField(null=True)
     suggestion = models.ForeignKey(Label, null=True, on_delete=models.RESTRICT, related_name="+")
+    shown_list = models.ForeignKey(
+        Suggestion,
+        null=True,
+        on_delete=models.RESTRICT,
+        related_name="annotations",
+        help_text="Where a list was suggested; `suggestion` is then its first label.",
+    )
     seconds = models.FloatField(null=True, help_text="From showing the item to the answer, by the browser.")
     created_at = models.DateTimeField(auto_now_add=True)
 

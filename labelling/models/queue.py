@@ -53,11 +53,12 @@ class QueueEntry(models.Model):
 
 
 class Wanted(models.Model):
-    """An item that is asked besides the ranking, without a suggestion, because of what happens outside."""
+    """An item that is asked besides the ranking, because of what happens outside; blind, unless "listed"."""
 
     class Kind(models.TextChoices):
         AUDIT = "audit"  # drawn evenly, to measure
         TRAFFIC = "traffic"  # picked, to learn from
+        LISTED = "listed"  # drawn evenly, to be asked beside a list of suggestions
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="wanted")
     item = models.OneToOneField(Item, on_delete=models.CASCADE, related_name="wanted")
@@ -86,6 +87,7 @@ class Lease(models.Model):
         HOLDOUT = "holdout"
         AUDIT = "audit"
         TRAFFIC = "traffic"
+        LISTED = "listed"
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="leases")
     slot = models.PositiveSmallIntegerField(default=0)
@@ -98,6 +100,7 @@ class Lease(models.Model):
     suggestion = models.ForeignKey(Label, null=True, on_delete=models.SET_NULL, related_name="+")
     confidence = models.FloatField(null=True)
     others = models.JSONField(default=dict, help_text="As the queue had them.")
+    lists = models.JSONField(default=dict, help_text="The lists of suggestions shown: {question: id}.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["item", "slot"], name="one_holder_a_slot")]

@@ -13,7 +13,7 @@ from labelling.selectors.labels import (
     pool_sample,
     standing,
 )
-from labelling.selectors.page import annotation_known, held_items, questions_of, unanswered
+from labelling.selectors.page import annotation_known, held_items, lists_shown, questions_of, unanswered
 
 __all__ = [
     "LabelCounts",
@@ -25,6 +25,7 @@ __all__ = [
     "label_rows",
     "labelled",
     "latest_annotation_id",
+    "lists_shown",
     "open_pool_ids",
     "pool_ids",
     "pool_sample",

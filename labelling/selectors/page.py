@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from labelling.models import Annotation, Lease, Project, Question, User
+from labelling.models import Annotation, Lease, Project, Question, Suggestion, User
 from labelling.selectors.labels import standing
 
 
@@ -36,6 +36,14 @@ def unanswered(project: Project, annotator: User, items: Sequence[int]) -> dict[
     left = {item: [pk for pk in questions if (item, pk) not in mine] for item in items}
     wanted = {item: [pk for pk in of if given[item, pk] < project.overlap] for item, of in left.items()}
     return {item: wanted[item] or left[item] for item in items}
+
+
+def lists_shown(leases: Sequence[Lease]) -> dict[int, list[int]]:
+    """The labels of each list of suggestions that these leases show, by the list's id."""
+    wanted = [pk for lease in leases for pk in lease.lists.values()]
+    if not wanted:
+        return {}
+    return dict(Suggestion.objects.filter(pk__in=wanted).values_list("id", "labels"))
 
 
 def held_items(project: Project, annotator: User, items: Sequence[int]) -> list[int]:

@@ -23,6 +23,7 @@ from labelling.models import (
     Project,
     Question,
     QueueEntry,
+    Suggestion,
     User,
     Wanted,
 )
@@ -62,6 +63,7 @@ def annotation_record(
         previous = standing().filter(item=item, question=question, annotator=annotator).first()
         held = Lease.objects.filter(item=item, annotator=annotator).select_related("suggestion")
         origin = held.order_by("-expires_at").first() or previous
+        shown = _shown_list(origin, question)
         annotation = _insert(
             Annotation(
                 uuid=uuid,
@@ -74,7 +76,8 @@ def annotation_record(
                 supersedes=previous,
                 source=origin.source if origin else "",
                 round_number=origin.round_number if origin else None,
-                suggestion_id=_suggested(origin, question),
+                suggestion_id=_suggested(origin, question, shown),
+                shown_list=shown,
                 seconds=seconds,
             )
         )
@@ -112,6 +115,7 @@ def annotation_undo(*, project: Project, annotator: User, uuid: UUID, undoes: UU
                 source=target.source,
                 round_number=target.round_number,
                 suggestion_id=target.suggestion_id,
+                shown_list_id=target.shown_list_id,
             )
         )
         _item_settle(project, item, target.question, annotator)
@@ -166,10 +170,20 @@ def _insert(annotation: Annotation) -> Annotation:
     return stored
 
 
-def _suggested(origin: Lease | Annotation | None, question: Question) -> int | None:
-    """The label that was proposed as the answer to this question."""
+def _shown_list(origin: Lease | Annotation | None, question: Question) -> Suggestion | None:
+    """The list of suggestions to this question that the person saw."""
+    if isinstance(origin, Lease):
+        return Suggestion.objects.filter(pk=origin.lists.get(str(question.pk)), question=question).first()
+    return origin.shown_list if origin else None
+
+
+def _suggested(origin: Lease | Annotation | None, question: Question, shown: Suggestion | None) -> int | None:
+    """The label that was proposed as the answer to this question, of a list the first."""
     if origin is None:
         return None
+    if shown is not None:
+        there = set(Label.objects.filter(question=question).values_list("pk", flat=True))
+        return next((pk for pk in shown.labels if pk in there), None)
     if origin.suggestion is not None and origin.suggestion.question_id == question.pk:
         return origin.suggestion.pk
     proposed = origin.others.get(str(question.pk)) if isinstance(origin, Lease) else None
@@ -245,5 +259,6 @@ def _lease_again(project: Project, item: Item, target: Annotation) -> None:
         expires_at=Now() + timedelta(seconds=project.lease_seconds),
         source=target.source or Lease.Source.RANDOM,
         round_number=target.round_number,
-        suggestion_id=target.suggestion_id,
+        suggestion_id=None if target.shown_list else target.suggestion_id,
+        lists={str(target.question_id): target.shown_list_id} if target.shown_list else {},
     )

@@ -41,7 +41,7 @@ def _filled(template: str, **parts: str) -> str:
 
 # Each step takes what the ones before have left over, so a source that is dry is made up for by the others.
 # `drawn` are the blind ones: from the hold-out, or from the whole pool where a project has none. `wanted` are
-# asked because of what happens outside, and are blind too, so the ranking passes them over.
+# asked because of what happens outside, most of them blind too, so the ranking passes them over.
 TAKE = _filled(
     """
 with nothing as (select null::bigint as id where false),
@@ -99,10 +99,12 @@ union all select 'holdout', more.* from more
 HOLD = _filled(
     """
 insert into labelling_lease as lease (id, item_id, slot, project_id, annotator_id, expires_at,
-    source, rank, round_number, suggestion_id, confidence, others)
+    source, rank, round_number, suggestion_id, confidence, others, lists)
 select taken.number, item.id, place.slot, item.project_id, %(annotator)s,
     statement_timestamp() + make_interval(secs => %(seconds)s),
-    taken.source, taken.rank, taken.round_number, taken.suggestion_id, taken.confidence, taken.others
+    taken.source, taken.rank, taken.round_number, taken.suggestion_id, taken.confidence, taken.others,
+    coalesce((select jsonb_object_agg(offer.question_id, offer.id) from labelling_suggestion offer
+        where offer.item_id = item.id and offer.offered and taken.source = 'listed'), '{}')
 from unnest(%(numbers)s::bigint[], %(items)s::bigint[], %(sources)s::text[], %(ranks)s::int[],
     %(rounds)s::int[], %(suggestions)s::bigint[], %(confidences)s::float8[],
     %(others)s::jsonb[])
@@ -118,7 +120,8 @@ where FREE
 on conflict (item_id, slot) do update set
     id = excluded.id, annotator_id = excluded.annotator_id, expires_at = excluded.expires_at,
     source = excluded.source, rank = excluded.rank, round_number = excluded.round_number,
-    suggestion_id = excluded.suggestion_id, confidence = excluded.confidence, others = excluded.others
+    suggestion_id = excluded.suggestion_id, confidence = excluded.confidence, others = excluded.others,
+    lists = excluded.lists
     where lease.expires_at <= statement_timestamp()
 returning id
 """,

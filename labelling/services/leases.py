@@ -45,7 +45,7 @@ def lease_items(*, project: Project, annotator: User, count: int, holding: Seque
                 break
             fresh += found
     chosen = [*again, *fresh]
-    leases = Lease.objects.select_related("item").in_bulk(chosen)
+    leases = Lease.objects.select_related("item", "suggestion").in_bulk(chosen)
     return [leases[pk] for pk in chosen if pk in leases]
 
 
@@ -112,7 +112,7 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
 
 
 _S = Lease.Source
-_ORDER = (_S.AUDIT, _S.TRAFFIC, _S.RANKED, _S.RANDOM, _S.HOLDOUT)
+_ORDER = (_S.AUDIT, _S.TRAFFIC, _S.LISTED, _S.RANKED, _S.RANDOM, _S.HOLDOUT)
 
 
 def _numbered(

@@ -1,6 +1,7 @@
 from serving.models.access import ApiKey
 from serving.models.deployment import Decision, Deployment
 from serving.models.drift import DriftWindow
+from serving.models.offer import Offer
 from serving.models.prediction import Feedback, Prediction
 from serving.models.rollout import Arm, EvidencePoint, Rollout
 from serving.models.traffic import TrafficPolicy
@@ -13,6 +14,7 @@ __all__ = [
     "DriftWindow",
     "EvidencePoint",
     "Feedback",
+    "Offer",
     "Prediction",
     "Rollout",
     "TrafficPolicy",

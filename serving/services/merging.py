@@ -1,16 +1,26 @@
-"""One list for the client, drafted by two models in turn; which label the client then chooses is the vote."""
+"""One list, drafted by two models in turn; which label the client then chooses is the vote."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from serving.core.modes import CHALLENGER, CHAMPION
-from serving.core.team_draft import team_draft
+from serving.core.team_draft import Draft, team_draft
 from serving.models import Prediction
 from serving.services.inference import Said
 
 MERGED = "merged"
+
+
+def drafted(champion: Said, challenger: Said, length: int) -> tuple[int, Mapping[str, Sequence[str]], Draft]:
+    """The draft's seed, each model's labels, the likeliest first, and the draft."""
+    seed = secrets.randbits(32)
+    rankings = {
+        arm: [label for label, _ in one.ranked()]
+        for arm, one in ((CHAMPION, champion), (CHALLENGER, challenger))
+    }
+    return seed, rankings, team_draft(dict(rankings), length, np.random.default_rng(seed))
 
 
 def merged_list(found: Prediction, champion: Said, challenger: Said, length: int) -> None:
@@ -20,9 +30,7 @@ def merged_list(found: Prediction, champion: Said, challenger: Said, length: int
     """
     said = {CHAMPION: champion, CHALLENGER: challenger}
     sure = {arm: dict(one.ranked()) for arm, one in said.items()}
-    seed = secrets.randbits(32)
-    rankings: dict[str, Sequence[str]] = {arm: list(labels) for arm, labels in sure.items()}
-    draft = team_draft(rankings, length, np.random.default_rng(seed))
+    seed, _, draft = drafted(champion, challenger, length)
     found.arm = MERGED
     found.infer_ms = champion.infer_ms + challenger.infer_ms
     found.top = [

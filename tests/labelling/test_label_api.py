@@ -51,6 +51,7 @@ def test_a_leased_item_comes_with_all_the_browser_needs() -> None:
         "questions": [project.questions.get().pk],
         "suggestion": None,
         "other_suggestions": [],
+        "lists": [],
     }
     assert post(client, project, "leases", count=0, holding=[item.pk]).json()["held"] == [item.pk]
 

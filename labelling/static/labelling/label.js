@@ -36,8 +36,15 @@ function proposed() {
   return all.find((one) => one && own.has(one.label)) ?? null;
 }
 
+// Several proposals to a question, the first one first; empty where there is no list.
+function listed(asked = question()) {
+  const list = supply.current?.lists.find((one) => one.question === asked);
+  const own = new Set(page.questions.find((one) => one.id === asked)?.labels.map((label) => label.id));
+  return (list?.labels ?? []).filter((label) => own.has(label)).map((label) => labels.get(label));
+}
+
 function suggested() {
-  return labels.get(proposed()?.label) ?? null;
+  return listed()[0] ?? labels.get(proposed()?.label) ?? null;
 }
 
 function fieldset(asked = question()) {
@@ -74,7 +81,8 @@ function draw() {
       answered.textContent = item?.said?.get(asked) ?? "answered";
     }
   }
-  const proposal = suggested();
+  for (const group of document.querySelectorAll(".question")) drawList(group);
+  const proposal = listed().length ? null : suggested();
   for (const button of document.querySelectorAll(".choice")) {
     const isProposed = Number(button.dataset.label) === proposal?.id;
     button.disabled = !asks(button.closest(".question"));
@@ -91,6 +99,24 @@ function draw() {
   at("done").textContent = done;
   at("done-text").textContent = done === 1 ? "label in this sitting" : "labels in this sitting";
   shownAt = performance.now();
+}
+
+function drawList(group) {
+  const asked = Number(group.dataset.question);
+  const list = asks(group) ? listed(asked) : [];
+  const buttons = list.map((label, place) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "proposal" });
+    if (place === 0 && asked === question()) {
+      button.append(Object.assign(document.createElement("kbd"), { textContent: "Enter", ariaHidden: "true" }));
+    }
+    button.append(Object.assign(document.createElement("span"), { textContent: label.name }));
+    onClick(button, () => answer(label, asked));
+    const line = document.createElement("li");
+    line.append(button);
+    return line;
+  });
+  group.querySelector(".proposals").hidden = !list.length;
+  group.querySelector(".proposals ol").replaceChildren(...buttons);
 }
 
 async function advance() {

@@ -1,7 +1,9 @@
 """Interleaving: one list of suggestions, drafted from both models' lists, and the choice is the vote.
 
 Each vote compares both models for the same person and image, so it takes a fraction of an A/B test's. What
-both lists begin with alike earns nobody a vote. The seed and the teams of each list are logged.
+both lists begin with alike earns nobody a vote. The seed and the teams of each list are logged. Lists are
+shown to clients, and to annotators with images that are drawn evenly from the pool: the label they give is
+their choice.
 """
 
 import math
@@ -30,6 +32,9 @@ from serving.core.statistics.sign_test import log_sign_evidence
 class Config(Settings):
     share: float = setting(1.0, "Share of requests", "that get a merged list", low=0.001, high=1)
     length: int = setting(5, "Labels in the list", "drafted from both models in turn", low=2, high=100)
+    annotators: bool = setting(
+        True, "Ask annotators too", "some images of the pool are labelled beside a merged list"
+    )
     alpha: float = setting(
         0.05, "Chance of a wrong decision", "however often it is looked at", low=0.0001, high=0.2
     )
@@ -52,6 +57,7 @@ class Evidence:
     wins_challenger: int = 0
     ties: int = 0  # choices for neither: what both lists begin with, or nothing of the list
     shared: int = 0  # of the ties, those of what both lists begin with
+    by_annotators: int = 0  # of all choices
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -123,4 +129,12 @@ def _figures(config: Config, evidence: Evidence, log_e: float) -> tuple[Figure, 
         figure("wins", "Choices for it", CHALLENGER, float(new), n=float(choices), unit="count"),
         figure("ties", "Choices for neither", "", float(ties), n=float(choices), unit="count"),
         evidence_figure("Evidence that one is better", log_e, config.alpha, new + old),
+        *_of_annotators(evidence, choices),
     )
+
+
+def _of_annotators(evidence: Evidence, choices: int) -> tuple[Figure, ...]:
+    if not evidence.by_annotators:
+        return ()
+    made = float(evidence.by_annotators)
+    return (figure("annotators", "Choices by annotators", "", made, n=float(choices), unit="count"),)

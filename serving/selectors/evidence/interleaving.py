@@ -1,5 +1,8 @@
 from typing import Any
 
+from django.db import connection
+
+from serving.core.modes import CHALLENGER, CHAMPION
 from serving.models import Rollout
 from serving.selectors.truth import served
 
@@ -18,7 +21,28 @@ select count(*) filter (where vote = 'champion') as wins_champion,
 from chosen
 """
 
+# A draft is one coin, so each list gives one vote, however many people label beside it: the first answer that
+# stands.
+_ANNOTATORS = """
+select vote, count(*) as n from (
+    select distinct on (offer.id) coalesce(offer.votes ->> said.label_id::text, 'none') as vote
+    from serving_offer offer
+    join labelling_suggestion shown on shown.token = offer.id
+    join labelling_annotation said on said.shown_list_id = shown.id and said.kind = 'answer'
+    where offer.rollout_id = %s and not exists (
+        select 1 from labelling_annotation later where later.supersedes_id = said.id)
+    order by offer.id, said.id
+) chosen group by vote
+"""
+
 
 def gather(rollout: Rollout) -> dict[str, Any]:
     [votes] = served(rollout, _VOTES)
-    return votes
+    with connection.cursor() as cursor:
+        cursor.execute(_ANNOTATORS, [rollout.pk])
+        more: dict[str, int] = dict(cursor.fetchall())
+    for arm in (CHAMPION, CHALLENGER):
+        votes[f"wins_{arm}"] += more.get(arm, 0)
+    votes["shared"] += more.get("", 0)
+    votes["ties"] += more.get("", 0) + more.get("none", 0)
+    return {**votes, "by_annotators": sum(more.values())}
