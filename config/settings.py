@@ -156,6 +156,9 @@ else:
 CACHE_DIR = DATA_DIR / "cache"
 # What was predicted a moment ago, on its way into the database.
 SPOOL_DIR = DATA_DIR / "spool"
+# Where the web processes count together; only `config.web` sets it, for itself and those it forks.
+METRICS_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
+METRICS_TOKEN = env.str("QUERN_METRICS_TOKEN", default="")
 CACHE_BYTES = env.int("QUERN_CACHE_BYTES", default=20 * 1024**3)
 STORAGES = {
     "default": _default_storage,
@@ -200,7 +203,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v2/health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v2/health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

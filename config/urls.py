@@ -4,6 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import health
+from config.metrics import metrics
 
 handler404 = "config.errors.not_found"
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
     path("v2", health.v2_server, name="v2-server"),
     path("v2/health/live", health.v2_live, name="v2-live"),
     path("v2/health/ready", health.v2_ready, name="v2-ready"),

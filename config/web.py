@@ -5,6 +5,7 @@ memory, and one that comes in the place of a dead one answers at once.
 import os
 import runpy
 
+import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
 from config.wsgi import application
 from serving.services.champions import champions
 from serving.services.prediction_log import spool

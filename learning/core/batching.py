@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 # What it runs is told whether other calls stand behind this batch or in it.
 Run = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
+# Told of the rows of a batch that begins, and of those that wait behind it.
+Watch = Callable[[int, int], object]
 
 
 @dataclass
@@ -21,9 +23,9 @@ class _Call:
 class Batching:
     """While one batch runs, what comes meanwhile waits, and is the next one."""
 
-    def __init__(self, run: Run, most: int = 64) -> None:
+    def __init__(self, run: Run, most: int = 64, watch: Watch | None = None) -> None:
         """`most`: rows of a batch, unless a single call has more."""
-        self._run, self._most = run, most
+        self._run, self._most, self._watch = run, most, watch
         self._waiting: list[_Call] = []
         self._change = threading.Lock()
         self._running = threading.Lock()
@@ -49,7 +51,10 @@ class Batching:
                     break
                 count += 1
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
-            crowded = count > 1 or bool(self._waiting)
+            behind = sum(len(call.rows) for call in self._waiting)
+            crowded = count > 1 or behind > 0
+        if self._watch is not None:
+            self._watch(sum(len(call.rows) for call in batch), behind)
         try:
             found = self._run(np.concatenate([call.rows for call in batch]), crowded)
         except Exception as error:

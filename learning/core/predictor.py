@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from learning.core.batching import Batching
+from learning.core.batching import Batching, Watch
 
 
 def _session(onnx_bytes: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -24,10 +24,10 @@ class Embedder:
     A call that is alone gets `threads` processors; under load one each batch answers more calls a second.
     """
 
-    def __init__(self, onnx_bytes: bytes, threads: int = 1) -> None:
+    def __init__(self, onnx_bytes: bytes, threads: int = 1, watch: Watch | None = None) -> None:
         self._session = _session(onnx_bytes, threads)
         self._single = self._session if threads == 1 else _session(onnx_bytes, 1)
-        self._batching = Batching(self._run)
+        self._batching = Batching(self._run, watch=watch)
 
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S, 3) -> (B, D)"""

@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from labelling.services.blobs import blob_put
 from learning.core.predictor import Embedder, Predictor
 from learning.models import ModelVersion
+from learning.services.batch_metrics import batch_seen
 from learning.services.cache import Cache
 
 # A backbone is some 14 MB and slow to load, a head some 50 KB: many heads share one backbone.
@@ -59,7 +60,9 @@ def embedder_load(*, digest: str) -> Embedder:
     """The backbone whose ONNX has this digest."""
     return _embedders.get(
         digest,
-        lambda: Embedder(artifact_get(digest=digest, suffix=".onnx"), threads=min(4, os.cpu_count() or 1)),
+        lambda: Embedder(
+            artifact_get(digest=digest, suffix=".onnx"), threads=min(4, os.cpu_count() or 1), watch=batch_seen
+        ),
     )
 
 

@@ -2,9 +2,12 @@
 
 import logging
 import math
+import time
 from collections.abc import Iterable
 
 from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework import status
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -16,6 +19,7 @@ from rest_framework.views import APIView
 
 from serving.api.authentication import ApiKeyAuthentication
 from serving.models import ApiKey
+from serving.services.metrics import request_began, request_ended
 from serving.services.prediction_log import CannotBeKept
 from serving.services.throttle import TooManyRequests, request_admit
 
@@ -54,9 +58,21 @@ class JsonOnly(DefaultContentNegotiation):
 
 
 class ProjectApiView(APIView):
+    api = "other"  # what its figures are called
     content_negotiation_class = JsonOnly
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [IsAuthenticated]
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        started = time.perf_counter()
+        answer = 500  # unless one comes
+        request_began(self.api)
+        try:
+            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            answer = response.status_code
+            return response
+        finally:
+            request_ended(self.api, answer, time.perf_counter() - started)
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)

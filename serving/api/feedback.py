@@ -18,6 +18,7 @@ MAX_FEEDBACK = 4 * 1024
 
 
 class FeedbackView(ProjectApiView):
+    api = "feedback"
     parser_classes = [JSONParser]
 
     @extend_schema(

@@ -24,6 +24,8 @@ from serving.services.predictions import Answered, Made, Refused
 
 
 class PredictView(ProjectApiView):
+    api = "predict"
+
     @extend_schema(
         operation_id="predict",
         summary="What is in these images?",

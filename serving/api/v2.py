@@ -45,6 +45,8 @@ _PER_LABEL = ("label", "probability")
 class V2View(ProjectApiView):
     """The protocol's errors have a name of their own."""
 
+    api = "v2"
+
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
         if isinstance(response.data, dict) and "detail" in response.data:

@@ -1,6 +1,12 @@
 """Reads."""
 
-from serving.selectors.answering import RolloutPlan, Wanted, answering_of, answering_text
+from serving.selectors.answering import (
+    RolloutPlan,
+    Wanted,
+    answering_of,
+    answering_text,
+    champions_answering,
+)
 from serving.selectors.pages import (
     Traffic,
     champion_decision,
@@ -41,6 +47,7 @@ __all__ = [
     "challengers_of",
     "champion_decision",
     "champion_slow_ms",
+    "champions_answering",
     "decisions_of",
     "deployment_of",
     "deployments_of",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from serving.models import Arm, Rollout
+from serving.models import Arm, Deployment, Rollout
 
 # One statement, so one moment: no promotion comes between the champion and its rollout. It is asked so often
 # that the database makes the text and Python reads it only when it is another than the last.
@@ -85,3 +85,9 @@ def answering_of(text: str) -> dict[int, list[Wanted]]:
         wanted = Wanted(one["question"], one["key"], one["version"], one["several"], one["keep_images"], plan)
         found.setdefault(one["project"], []).append(wanted)
     return found
+
+
+def champions_answering() -> list[tuple[str, str, int]]:
+    """Project, question and number of every champion."""
+    champions = Deployment.objects.exclude(champion=None)
+    return list(champions.values_list("project__slug", "question__key", "champion__number"))

@@ -16,6 +16,7 @@ from django.db.models import F
 
 from serving.core.modes import CHALLENGER
 from serving.models import Arm
+from serving.services.metrics import afterwards_dropped, afterwards_waiting
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Afterwards:
             if len(self._waiting) == self._waiting.maxlen:
                 self._drop(self._waiting[0])
             self._waiting.append(job)
+            afterwards_waiting(len(self._waiting))
             # A forked child has no thread, and starts its own.
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
@@ -78,6 +80,7 @@ class Afterwards:
             while self._waiting and not self._stop.is_set():
                 with self._lock:
                     job = self._waiting.popleft()
+                    afterwards_waiting(len(self._waiting))
                 try:
                     job.do()
                     self._tell_dropped()
@@ -90,6 +93,7 @@ class Afterwards:
 
     def _drop(self, job: Job) -> None:
         self._dropped[job.rollout_id] += job.unseen
+        afterwards_dropped(job.unseen)
 
     def _tell_dropped(self) -> None:
         with self._lock:

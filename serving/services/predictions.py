@@ -18,6 +18,7 @@ from serving.services.dealing import Dealt
 from serving.services.inference import Batch
 from serving.services.kept_images import worth_keeping
 from serving.services.loaded import Champion
+from serving.services.metrics import predictions_count
 from serving.services.prediction_log import predictions_store
 from serving.services.shadow import Mirrored
 
@@ -70,6 +71,9 @@ def predictions_make(
         prediction.project_id, prediction.api_key_id = key.project_id, key.pk
         prediction.request_id = request_id
     predictions_store(predictions=[one for answers in zip(*found, strict=True) for one in answers])
+    for champion, predictions in zip(champions, found, strict=True):
+        mode = champion.rollout.plan.mode if champion.rollout else ""
+        predictions_count(key.project.slug, mode, predictions)
     answered = {
         place: Answered(place, answers)
         for place, answers in zip(places, zip(*found, strict=True), strict=True)
@@ -79,7 +83,7 @@ def predictions_make(
     jobs = [
         job
         for champion, how, predictions in zip(champions, dealt, found, strict=True)
-        for job in _afterwards(champion, how, predictions, batch, raw)
+        for job in _afterwards(champion, how, predictions, batch, raw, key.project.slug)
     ]
     return Made(outcomes, jobs)
 
@@ -115,6 +119,7 @@ def _afterwards(
     predictions: Sequence[Prediction],
     batch: Batch,
     raw: Sequence[bytes],
+    project: str,
 ) -> list[Job]:
     """The images of a question that the challenger is to see, and those that the project is to keep."""
     live = champion.rollout
@@ -123,7 +128,7 @@ def _afterwards(
     if live is not None and rows:
         images = tuple(raw[row] for row in rows) if champion.keep_images else ()
         told = tuple(predictions[row] for row in rows)
-        jobs.append(Mirrored(live, batch.only(rows), told, images))
+        jobs.append(Mirrored(live, batch.only(rows), told, project, images))
     if champion.keep_images:
         kept = (worth_keeping(one, data) for one, data in zip(predictions, raw, strict=True))
         jobs += [job for job in kept if job is not None]

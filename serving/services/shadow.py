@@ -9,6 +9,7 @@ from serving.models import Prediction
 from serving.services.inference import Batch, ModelFailed
 from serving.services.kept_images import Kept
 from serving.services.loaded import LiveRollout
+from serving.services.metrics import predictions_count
 from serving.services.prediction_log import predictions_store
 from serving.services.production import DISAGREED_ON
 
@@ -22,6 +23,7 @@ class Mirrored:
     live: LiveRollout
     batch: Batch
     told: tuple[Prediction, ...]  # of each row
+    project: str  # its slug
     images: tuple[bytes, ...] = ()  # as they were sent, where the project keeps some
 
     @property
@@ -65,6 +67,7 @@ class Mirrored:
                 )
             )
         predictions_store(predictions=made)
+        predictions_count(self.project, self.live.plan.mode, made)
         for told, shadow, data in zip(self.told, made, self.images, strict=False):
             if shadow.top and shadow.top[0]["label"] != told.top[0]["label"] and not told.audited:
                 what = (self.rollout_id, told.project_id, told.digest, data)

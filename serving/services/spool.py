@@ -10,9 +10,10 @@ import fcntl
 import logging
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,10 +95,19 @@ class Spool:
                     self.store(lines, True)
                     path.unlink(missing_ok=True)
 
+    def waiting(self) -> tuple[float, int]:
+        """For how many seconds the oldest row of any process of this machine waits, and the bytes of all."""
+        begun, size = [], 0
+        for path in self.folder().glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # stored meanwhile
+                size += path.stat().st_size
+                begun.append(int(path.name.partition("-")[0]))
+        return (time.time_ns() - min(begun)) / 1e9 if begun else 0.0, size
+
     def _opened(self) -> tuple[Path, int]:
         folder = self.folder()
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{os.getpid()}-{uuid.uuid4().hex}{SUFFIX}"
+        path = folder / f"{time.time_ns()}-{os.getpid()}-{uuid.uuid4().hex}{SUFFIX}"
         # Locked before it has the name by which others look for orphans.
         unnamed = path.with_suffix(".new")
         file = os.open(unnamed, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)

@@ -98,6 +98,7 @@ OPEN = {"login", "logout", "schema", "api-docs"} | {
     "v2-server",
     "v2-live",
     "v2-ready",
+    "metrics",  # tests/serving/test_metrics.py says to whom
 }
 
 
