@@ -118,13 +118,17 @@ CELERY_TIMEZONE = "UTC"
 TICK_SECONDS = env.float("QUERN_TICK_SECONDS", default=0.5)
 # How often the workers and beat say that they live.
 HEARTBEAT_SECONDS = 2.0
+# What people wait for is looked for at each tick, all other work this many ticks apart.
+TEND_TICKS = 4
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     # A tick that has waited longer than the next one is due is dropped: it would find the same work.
-    name: {"task": task, "schedule": TICK_SECONDS, "options": {"expires": 5}}
-    for name, task in {
-        "imports": "labelling.tasks.tick",
-        "learning": "learning.tasks.tick",
-        "serving": "serving.tasks.tick",
+    task: {"task": task, "schedule": seconds, "options": {"expires": 5}}
+    for task, seconds in {
+        "labelling.tasks.tick": TICK_SECONDS,
+        "learning.tasks.tick": TICK_SECONDS,
+        "learning.tasks.tend": TICK_SECONDS * TEND_TICKS,
+        "serving.tasks.tick": TICK_SECONDS,
+        "serving.tasks.tend": TICK_SECONDS * TEND_TICKS,
     }.items()
 }
 CELERY_BEAT_SCHEDULE["beat"] = {

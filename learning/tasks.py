@@ -1,5 +1,5 @@
 """Celery tasks: fetch, then call a service. Every claim is a conditional update, so a message may come twice,
-late or never; it is valid only until the tick sends the next one."""
+late or never; it is valid only until the next one is sent."""
 
 from celery import shared_task
 
@@ -23,13 +23,18 @@ HELPERS = 8
 
 @shared_task
 def tick() -> None:
-    """Find work and claim it."""
+    """Train what has new labels: people wait for it."""
+    _send_runs()
+
+
+@shared_task
+def tend() -> None:
+    """Find the work that nobody waits a second for, and what workers that are gone have left."""
     learners_ensure()
     shards_plan()
     for shard_id in shards_to_send():
         embed.apply_async((shard_id,), expires=RESEND.total_seconds())
     runs_take_over()
-    _send_runs()
     works_take_over(PretrainingRun, afterwards="Begin it again, when the worker has what it needs.")
     for run_id in works_to_send(PretrainingRun):
         pretrain.apply_async((run_id,), expires=RESEND.total_seconds())

@@ -20,11 +20,16 @@ def tick() -> None:
     deployments_create_missing()
     deployments_consider()
     rollouts_look()
-    production_look()
-    predictions_forget()
     offers_withdraw()
     if offers_missing():
         make_offers.apply_async(expires=5)
+
+
+@shared_task
+def tend() -> None:
+    """Put what clients send into the queue of labels, and forget what is old."""
+    production_look()
+    predictions_forget()
 
 
 @shared_task
