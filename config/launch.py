@@ -235,8 +235,10 @@ def _is_ready(host: str, port: int) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+        response = connection.getresponse()
+        # A damaged model keeps nobody from the pages, where another can be made.
+        return json.loads(response.read())["status"] in ("ready", "pages only")
+    except (OSError, ValueError, KeyError, http.client.HTTPException):
         return False
     finally:
         connection.close()

@@ -9,6 +9,8 @@ second, without a restart.
 import logging
 import os
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.db import close_old_connections, connection
@@ -18,12 +20,16 @@ from learning.services.artifacts import predictor_load
 from serving.models import Arm
 from serving.selectors import RolloutPlan, Wanted, answering_of, answering_text
 from serving.services.loaded import Champion, LiveRollout, LoadedModel
+from serving.services.trial import model_try
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
 # So many champions are loaded before anyone has asked for them: those that changed last.
 PRELOADED = 32
+# A database that has not answered for so long is taken to be gone; loading a model may hold up the next look.
+SILENT_SECONDS = 1.0
+SILENT_SECONDS_LOADING = 20.0
 # After a model that cannot be loaded, so many polls pass before the next try.
 _POLLS_BETWEEN_TRIES = 20
 
@@ -44,6 +50,9 @@ class Champions:
     _loaded: dict[int, tuple[Champion, ...]] = field(default_factory=dict)
     # project -> what should answer; None until the first poll is through
     _wanted: dict[int, list[Wanted]] | None = None
+    _seen: float | None = None  # when the database last answered; None after a look that failed
+    _through: bool = False  # all champions were tried once
+    _loading: bool = False
     _text: str = ""  # that `_wanted` was read from
     _asked_for: set[int] = field(default_factory=set)
     # version -> polls to let pass before trying to load it again
@@ -88,6 +97,35 @@ class Champions:
         self._thread = None
         self._loaded, self._wanted, self._asked_for = {}, None, set()
         self._failed, self._why = {}, {}
+        self._seen, self._through = None, False
+
+    @property
+    def started(self) -> bool:
+        return self._thread is not None
+
+    def database_is_silent(self) -> bool:
+        """Whether it has not answered the thread's looks for a second. Never waits for it, and does not know
+        before all champions were tried, or where the thread does not run.
+        """
+        seen = self._seen
+        if self._thread is None or not self._through:
+            return False
+        if not self._thread.is_alive() or seen is None:
+            return True
+        most = SILENT_SECONDS_LOADING if self._loading else SILENT_SECONDS
+        return time.monotonic() - seen > most
+
+    def tried(self) -> bool:
+        """Whether each champion that was there at the start is loaded, or was found broken."""
+        return self._through
+
+    def none_works(self) -> bool:
+        """Whether there are champions and every one that was tried failed on a sample, or cannot be read.
+
+        If some work, the process answers their clients; the others' learn of it from their own answers.
+        """
+        wanted = {one.version_id for ones in (self._wanted or {}).values() for one in ones}
+        return not self._loaded and bool(wanted & self._why.keys())
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -97,6 +135,7 @@ class Champions:
                 self._poll()
             except Exception:
                 # Mostly the database is gone: what is loaded goes on answering, and we try again.
+                self._seen = None
                 logger.exception("The champions could not be read; those loaded go on answering.")
                 self._stop.wait(1.0)
             self._wake.wait(POLL_SECONDS)
@@ -104,6 +143,7 @@ class Champions:
 
     def _poll(self) -> None:
         text = answering_text()
+        self._seen = time.monotonic()
         wanted = self._wanted
         if wanted is None or text != self._text:
             wanted = answering_of(text)
@@ -116,6 +156,7 @@ class Champions:
             self._load_project(project_id, ones)
             if self._stop.is_set():
                 return
+        self._through = True
 
     def _load_project(self, project_id: int, ones: list[Wanted]) -> None:
         standing = {champion.question_id: champion for champion in self._loaded.get(project_id, ())}
@@ -133,7 +174,7 @@ class Champions:
         """What is to answer; as long as it cannot be loaded, what has answered so far, without a rollout."""
         model = standing.model if standing else None
         if model is None or model.version_id != one.version_id:
-            model = self._load(one.version_id) or model
+            model = self._load(one.version_id, model_try) or model
         if model is None:
             return None
         live = standing.rollout if standing else None
@@ -159,23 +200,31 @@ class Champions:
             logger.error("Rollout %d cannot run: %s", plan.id, error)
             return None
 
-    def _load(self, version_id: int) -> LoadedModel | None:
+    def _load(
+        self, version_id: int, check: Callable[[LoadedModel], None] = lambda model: None
+    ) -> LoadedModel | None:
+        """None if it cannot be loaded, or `check` raises. A rollout guards against errors of its arms."""
         if self._failed.get(version_id, 0) > 0:
             self._failed[version_id] -= 1
             return None
         version = ModelVersion.objects.filter(pk=version_id).first()
         if version is None:
             return None
+        self._loading = True
         try:
             predictor = predictor_load(version=version)
+            model = LoadedModel(version.pk, version.number, version.digest, predictor)
+            check(model)
         except Exception as error:
             logger.exception("Version %d of project %d cannot be loaded.", version.number, version.project_id)
             self._failed[version_id] = _POLLS_BETWEEN_TRIES
             self._why[version_id] = f"Version {version.number} cannot be loaded: {error}"[:300]
             return None
+        finally:
+            self._seen, self._loading = time.monotonic(), False
         self._failed.pop(version_id, None)
         self._why.pop(version_id, None)
-        return LoadedModel(version.pk, version.number, version.digest, predictor)
+        return model
 
     def _tell(self, plan: RolloutPlan, name: str, version_id: int) -> None:
         """The rollout's rule looks at it: what cannot be loaded must not wait for traffic to show it."""

@@ -9,10 +9,12 @@ import re
 import secrets
 import time
 
+from django.db import OperationalError
 from django.utils import timezone
 
 from labelling.models import Project, User
 from serving.models import ApiKey
+from serving.services.champions import champions
 
 _SHAPE = re.compile(r"qk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 # How long a verified key is believed without asking the database again: a revocation takes effect within 1 s.
@@ -50,7 +52,9 @@ def key_revoke(*, key: ApiKey) -> ApiKey:
 
 
 def key_find(*, plain: str) -> ApiKey:
-    """The standing key of this text, with its project. Raises KeyRefused."""
+    """The standing key of this text, with its project. Raises KeyRefused, or OperationalError at once where
+    the database is known to be silent.
+    """
     ticket = hashlib.sha512(plain.encode()).digest()
     believed = _believed.get(ticket)
     if believed is not None and time.monotonic() < believed[1]:
@@ -58,6 +62,8 @@ def key_find(*, plain: str) -> ApiKey:
     shape = _SHAPE.fullmatch(plain)
     if shape is None:
         raise KeyRefused("This is not an API key: one looks like qk_<12 hex digits>_<43 characters>.")
+    if champions.database_is_silent():
+        raise OperationalError("The database has not answered for a second: nobody else waits for it.")
     prefix, secret = shape.groups()
     asked = time.monotonic()
     key = ApiKey.objects.select_related("project").filter(prefix=prefix).first()
