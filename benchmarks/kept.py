@@ -1,0 +1,85 @@
+"""Results of a long benchmark, kept on disk as they come: the same command goes on where it was ended."""
+
+import hashlib
+import io
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ("learning/core", "benchmarks/label_*.py", "benchmarks/pictures.py")
+
+
+class OutOfTime(SystemExit):
+    """The minutes given are over; what is done is kept. Raised instead of beginning something."""
+
+
+class Kept:
+    """Files in a folder, one a result, named by what was computed and by the code that did it."""
+
+    def __init__(self, folder: Path, minutes: float = np.inf) -> None:
+        self.folder = folder
+        self.ends = time.monotonic() + 60 * minutes
+        self.code = _code()
+
+    def value(self, of: list[object], make: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever JSON holds
+        """What `make` returned for these words, a JSON value. Raises OutOfTime before it would be called."""
+        path = self._path(of, ".json")
+        if path.exists():
+            return json.loads(path.read_text())
+        self.begin()
+        made = make()
+        _write(path, json.dumps(made).encode())
+        return made
+
+    def has(self, of: list[object]) -> bool:
+        return self._path(of, ".json").exists()
+
+    def array(self, of: list[object], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        path = self._path(of, ".npy")
+        if not path.exists():
+            self.begin()
+            file = io.BytesIO()
+            np.save(file, make(), allow_pickle=False)
+            _write(path, file.getvalue())
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        return found
+
+    def data(self, of: list[object], make: Callable[[], bytes]) -> bytes:
+        path = self._path(of, ".bin")
+        if not path.exists():
+            self.begin()
+            _write(path, make())
+        return path.read_bytes()
+
+    def begin(self) -> None:
+        if time.monotonic() > self.ends:
+            raise OutOfTime("The minutes are over; what is done is kept. The same command goes on.")
+
+    def _path(self, of: list[object], suffix: str) -> Path:
+        said = json.dumps([*of, self.code])
+        name = "-".join(str(word) for word in of if isinstance(word, str | int)).lower()
+        name = re.sub(r"[^a-z0-9-]+", "-", name)
+        return self.folder / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:12]}{suffix}"
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(data)
+    partial.rename(path)
+
+
+def _code() -> str:
+    """A digest of the sources that results depend on: with other ones, all is computed anew."""
+    files = [path for one in SOURCES for path in sorted(ROOT.glob(one if "*" in one else f"{one}/**/*.py"))]
+    found = hashlib.sha256()
+    for path in files:
+        found.update(path.read_bytes())
+    return found.hexdigest()
