@@ -55,6 +55,13 @@ def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
+def _let_others_run() -> None:
+    """Threads that wait for each other must not spin: workers share the cores. Read when torch is loaded."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+_let_others_run()
 if WORKER:
     _share()
 else:

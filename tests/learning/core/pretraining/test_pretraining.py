@@ -30,6 +30,7 @@ from learning.core.pretraining.vicreg import terms
 LOOPS = {name: way.how for name, way in PRETRAININGS.items() if isinstance(way.how, Loop)}
 EVERY = pytest.mark.parametrize("name", list(LOOPS))
 Images = NDArray[np.uint8]
+SIDE = 16  # twice what digits have, and a quarter of the product's work
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "EPOCH_STEPS", 2)
 
 
-def some_digits(count: int, size: int = 32) -> tuple[Images, NDArray[np.int64]]:
+def some_digits(count: int, size: int = SIDE) -> tuple[Images, NDArray[np.int64]]:
     found = load_digits()
     greys = [Image.fromarray((image * 15.9375).astype(np.uint8)) for image in found.images[:count]]
     images = [
@@ -53,7 +54,7 @@ def lessons_of(images: Images, labels: NDArray[np.int64]) -> Lessons:
     return Lessons(images, Answered(images[:half], labels[:half]))
 
 
-def start_of(name: str, size: int = 32) -> Network | None:
+def start_of(name: str, size: int = SIDE) -> Network | None:
     """What goes on from a network gets one that is new."""
     torch.manual_seed(0)
     return SmallCnn(size) if PRETRAININGS[name].from_labels else None
@@ -107,11 +108,11 @@ def test_what_is_exported_is_the_network_and_its_weights_make_it_again(name: str
     network = pretrain(lessons, PRETRAININGS[name], {"epochs": 1, "batch": 20}, 0, network=start_of(name))
     with torch.no_grad():
         expected = network(torch.from_numpy(images)).numpy()
-    found = Embedder(export(network, 32)).embed(images)
+    found = Embedder(export(network, SIDE)).embed(images)
     assert found.shape == (40, network.features)
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    again = network_from(kind_of(network), 32, network_bytes(network))
-    assert export(again, 32) == export(network, 32)
+    again = network_from(kind_of(network), SIDE, network_bytes(network))
+    assert export(again, SIDE) == export(network, SIDE)
 
 
 @EVERY
@@ -149,26 +150,26 @@ def test_a_budget_of_time_becomes_a_number_of_epochs() -> None:
 def test_principal_components_are_scikit_learns() -> None:
     images, _ = some_digits(300)
     network = pretrain(Lessons(images), PRETRAININGS["pca"], {}, 0)
-    found = Embedder(export(network, 32)).embed(images)
+    found = Embedder(export(network, SIDE)).embed(images)
     flat = images.transpose(0, 3, 1, 2).reshape(300, -1) / 127.5 - 1
     expected = PCA(20, svd_solver="full").fit_transform(flat)
     assert found.shape == (300, 128)
     np.testing.assert_allclose(np.abs(found[:, :20]), np.abs(expected), atol=0.02)
-    again = network_from(kind_of(network), 32, network_bytes(network))
-    assert export(again, 32) == export(network, 32)
+    again = network_from(kind_of(network), SIDE, network_bytes(network))
+    assert export(again, SIDE) == export(network, SIDE)
     few = pretrain(Lessons(images[:5]), PRETRAININGS["pca"], {}, 0)
-    assert np.isfinite(Embedder(export(few, 32)).embed(images)).all()
+    assert np.isfinite(Embedder(export(few, SIDE)).embed(images)).all()
 
 
 def test_fine_tuning_thaws_the_deepest_stage_first() -> None:
     images, labels = some_digits(40)
     lessons, way = lessons_of(images, labels), LOOPS["fine-tuning"]
-    network = SmallCnn(32)
+    network = SmallCnn(SIDE)
     head = way.head(network, lessons)
     thawed = []
     for share in (0.0, 0.25, 0.5, 0.99):
         generator = torch.Generator().manual_seed(0)
-        way.loss(network, head, Step(torch.empty(0, 3, 32, 32), share, lessons, generator, batch=8))
+        way.loss(network, head, Step(torch.empty(0, 3, SIDE, SIDE), share, lessons, generator, batch=8))
         thawed.append([next(stage.parameters()).requires_grad for stage in network.stages])
     assert thawed == [
         [False, False, False],
@@ -204,7 +205,7 @@ def test_a_new_head_answers_by_the_nearest_mean() -> None:
 
 def test_softmatch_counts_a_guess_by_how_sure_it_is() -> None:
     images, labels = some_digits(60)
-    lessons, network = lessons_of(images, labels), SmallCnn(32)
+    lessons, network = lessons_of(images, labels), SmallCnn(SIDE)
     head = two_networks(network, lessons)
     assert isinstance(head, SoftMatchHead)
     head.follow(network)
@@ -262,7 +263,7 @@ def test_a_short_pretraining_beats_the_network_it_began_with() -> None:
     torch.manual_seed(0)
     pretrained = pretrain(Lessons(images[:500]), PRETRAININGS["vicreg"], {"epochs": 12, "batch": 64}, 0)
     scores = []
-    for network in (SmallCnn(32).eval(), pretrained):
+    for network in (SmallCnn(SIDE).eval(), pretrained):
         with torch.no_grad():
             features = network(torch.from_numpy(images)).numpy()
         z = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-3)
