@@ -1,6 +1,7 @@
 """Calls of several threads, run as one batch: nobody waits for a batch to fill, but for the one that runs."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ Run = Callable[[NDArray[np.uint8], bool], NDArray[np.float32]]
 Watch = Callable[[int, int], object]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Call:
     rows: NDArray[np.uint8]  # (B, ...)
     answer: Future[NDArray[np.float32]] = field(default_factory=Future)  # (B, D)
@@ -30,17 +31,33 @@ class Batching:
         self._change = threading.Lock()
         self._running = threading.Lock()
 
-    def __call__(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(B, ...) -> (B, D). Raises what the batch raised that these were in."""
+    def __call__(self, rows: NDArray[np.uint8], until: float | None = None) -> NDArray[np.float32]:
+        """(B, ...) -> (B, D). Raises what the batch raised that these were in.
+
+        `until`: of `time.monotonic`; raises TimeoutError when these still wait then. Once a batch runs, its
+        answer is taken, as it costs nothing more.
+        """
         mine = _Call(rows)
         with self._change:
             self._waiting.append(mine)
         # Whoever comes in first works for all who stand behind; these then find theirs done.
         while not mine.answer.done():
-            with self._running:
+            if not self._running.acquire(timeout=-1 if until is None else max(0.0, until - time.monotonic())):
+                self._give_up(mine)
+                until = None  # unless these are in the batch that runs
+                continue
+            try:
                 if not mine.answer.done():
                     self._work()
+            finally:
+                self._running.release()
         return mine.answer.result()
+
+    def _give_up(self, call: _Call) -> None:
+        with self._change:
+            if call in self._waiting:
+                self._waiting.remove(call)
+                raise TimeoutError("The batch before these took longer than they may wait.")
 
     def _work(self) -> None:
         with self._change:

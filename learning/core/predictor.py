@@ -29,9 +29,9 @@ class Embedder:
         self._single = self._session if threads == 1 else _session(onnx_bytes, 1)
         self._batching = Batching(self._run, watch=watch)
 
-    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(B, S, S, 3) -> (B, D)"""
-        return self._batching(images)
+    def embed(self, images: NDArray[np.uint8], until: float | None = None) -> NDArray[np.float32]:
+        """(B, S, S, 3) -> (B, D). `until`: of `time.monotonic`; raises TimeoutError if it has not begun."""
+        return self._batching(images, until)
 
     def _run(self, images: NDArray[np.uint8], crowded: bool) -> NDArray[np.float32]:
         session = self._single if crowded else self._session

@@ -9,7 +9,9 @@ from rest_framework.exceptions import ParseError
 
 from labelling.models import Project
 from serving.api.base import ComeBack, Conflict
+from serving.api.deadlines import told
 from serving.models import ApiKey, Prediction
+from serving.services.admission import Deadline, admission
 from serving.services.afterwards import afterwards
 from serving.services.champions import ChampionLoading, NoChampion, champions
 from serving.services.inference import ModelFailed
@@ -35,11 +37,27 @@ def champions_of(project: Project) -> tuple[Champion, ...]:
 
 
 def answered(
-    *, key: ApiKey, champions: Sequence[Champion], images: Sequence[bytes], top: int, unit: str, whole: bool
+    *,
+    key: ApiKey,
+    champions: Sequence[Champion],
+    images: Sequence[bytes],
+    top: int,
+    unit: str,
+    whole: bool,
+    deadline: Deadline,
 ) -> Made:
-    """`whole`: all images or none. Raises ComeBack when a model fails."""
+    """`whole`: all images or none. Raises ComeBack when a model fails or too many ask, or DeadlinePassed."""
     try:
-        return predictions_make(champions=champions, key=key, images=images, top=top, unit=unit, whole=whole)
+        with told(deadline), admission.entered(deadline):
+            return predictions_make(
+                champions=champions,
+                key=key,
+                images=images,
+                top=top,
+                unit=unit,
+                whole=whole,
+                until=deadline.at,
+            )
     except ModelFailed as failure:
         logger.exception("The champion of project %d failed.", key.project_id)
         raise ComeBack("The model failed on this request. Try again in a second.") from failure

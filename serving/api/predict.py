@@ -15,10 +15,12 @@ from serving.api.answering import (
     model_that_answered,
 )
 from serving.api.base import ProjectApiView
+from serving.api.deadlines import HEADER, check_room, deadline_of
 from serving.api.once import answered_once
 from serving.api.schema import ERRORS, PREDICT_EXAMPLES, PREDICT_REQUEST, PredictResponse
 from serving.api.uploads import images_sent
 from serving.models import Prediction
+from serving.services.admission import Deadline
 from serving.services.loaded import Champion, LoadedModel
 from serving.services.predictions import Answered, Made, Refused
 
@@ -54,23 +56,31 @@ class PredictView(ProjectApiView):
                 OpenApiParameter.HEADER,
                 description="Sent again with the same key within a day, a request gets the first answer.",
             ),
+            OpenApiParameter(
+                HEADER,
+                {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+                OpenApiParameter.HEADER,
+                description="Seconds that the answer may take; later than that it is 504. 10 if not given.",
+            ),
         ],
         request=PREDICT_REQUEST,
         responses={
             200: PredictResponse,
-            **{status: ERRORS[status] for status in (400, 401, 404, 409, 411, 413, 415, 422, 429, 503)},
+            **{status: ERRORS[status] for status in (400, 401, 404, 409, 411, 413, 415, 422, 429, 503, 504)},
         },
         examples=PREDICT_EXAMPLES,
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
+        deadline = deadline_of(request._request, self.began)
+        check_room(deadline)
         top = _top(request.GET.get("top"))
         images = images_sent(request._request)
         unit = _unit(request._request)
         parts = [str(top).encode(), unit.encode(), *images]
         with answered_once(request._request, self.key, parts) as once:
-            return once.answer or once.keep(self._predicted(images, top, unit))
+            return once.answer or once.keep(self._predicted(images, top, unit, deadline))
 
-    def _predicted(self, images: list[bytes], top: int | None, unit: str) -> HttpResponse:
+    def _predicted(self, images: list[bytes], top: int | None, unit: str, deadline: Deadline) -> HttpResponse:
         answering = champions_of(self.key.project)
         classes = max(len(champion.classes) for champion in answering)
         if top is not None and top > classes:
@@ -82,6 +92,7 @@ class PredictView(ProjectApiView):
             top=top or min(DEFAULT_TOP, classes),
             unit=unit,
             whole=False,
+            deadline=deadline,
         )
         return _response(answering, made)
 

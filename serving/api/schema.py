@@ -75,6 +75,7 @@ ERRORS = {
     415: OpenApiResponse(ErrorResponse, "The body's type is not one of those listed."),
     422: OpenApiResponse(ErrorResponse, "The Idempotency-Key was used for another request."),
     429: OpenApiResponse(ErrorResponse, "The key's limit is reached: try again after Retry-After."),
+    504: OpenApiResponse(ErrorResponse, "It would have taken longer than the request allows."),
     503: OpenApiResponse(ErrorResponse, "Try again after the seconds in Retry-After."),
 }
 

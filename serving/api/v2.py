@@ -24,6 +24,7 @@ from serving.api.answering import (
     model_that_answered,
 )
 from serving.api.base import ProjectApiView
+from serving.api.deadlines import check_room, deadline_in, deadline_of
 from serving.api.uploads import TooLarge, check_length
 from serving.api.v2_schema import (
     V2_ERRORS,
@@ -35,6 +36,7 @@ from serving.api.v2_schema import (
 )
 from serving.api.v2_tensors import INPUT, Asked, asked_for, shown, tensor
 from serving.models import Prediction
+from serving.services.admission import Deadline
 from serving.services.loaded import Champion
 from serving.services.predictions import Answered, Refused
 
@@ -112,7 +114,8 @@ class V2InferView(V2View):
         description=(
             f"One input '{INPUT}': pixels as UINT8 [N, height, width, 3], or whole files in base64 as BYTES "
             "[N]. Up to 64 images, at most 32 MB. All are answered, or none. The parameter 'top' says how "
-            "many labels, 'unit' whom you ask for; both as in predict. Send feedback with the output "
+            "many labels, 'unit' whom you ask for, both as in predict; 'timeout', in microseconds, how long "
+            "the answer may take. Send feedback with the output "
             "'prediction'. Binary tensors are not read."
         ),
         request=V2Request,
@@ -120,6 +123,7 @@ class V2InferView(V2View):
         examples=V2_EXAMPLES,
     )
     def post(self, request: Request, slug: str, version: str | None = None) -> HttpResponse:
+        check_room(deadline_of(request._request, self.began))
         check_length(request._request)
         asked = asked_for(_body(request))
         found = self.answering(version)
@@ -131,6 +135,7 @@ class V2InferView(V2View):
             top=_top(asked, found),
             unit=_unit(asked, request),
             whole=True,
+            deadline=_deadline(asked, request, self.began),
         )
         refused = [one for one in made.outcomes if isinstance(one, Refused)]
         if refused:
@@ -183,6 +188,15 @@ def _unit(asked: Asked, request: Request) -> str:
     if not isinstance(unit, str) or not unit.isprintable():
         raise ParseError("The parameter 'unit' must be a text that can be printed.")
     return checked_unit(unit or request._request.headers.get("X-Unit-Key", ""))
+
+
+def _deadline(asked: Asked, request: Request, began: float) -> Deadline:
+    """Triton's parameter, else the header."""
+    sent = asked.parameters.get("timeout")
+    if sent is None:
+        return deadline_of(request._request, began)
+    refusal = "The parameter 'timeout' must be a whole number of microseconds, more than 0."
+    return deadline_in(sent / 1e6 if type(sent) is int and sent < 10**12 else 0.0, began, refusal)
 
 
 def _prefixes(found: Sequence[Champion]) -> list[str]:

@@ -77,6 +77,8 @@ V2_ERRORS = {
     409: OpenApiResponse(V2Error, "The project has no model yet."),
     411: OpenApiResponse(V2Error, "The body came without a Content-Length."),
     413: OpenApiResponse(V2Error, "Too many bytes."),
+    429: OpenApiResponse(V2Error, "The key's limit is reached: try again after Retry-After."),
+    504: OpenApiResponse(V2Error, "It would have taken longer than the request allows."),
     503: OpenApiResponse(V2Error, "Try again after the seconds in Retry-After."),
 }
 

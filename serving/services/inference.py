@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learning.core.predictor import Embedder
+from serving.services.admission import TooLate
 from serving.services.loaded import LoadedModel
 
 Pixels = npt.NDArray[np.uint8]
@@ -41,6 +42,7 @@ class Batch:
     """The images of a request by their row, and what backbones have made of them so far."""
 
     pixels: Mapping[int, Sequence[Pixels]]  # by input size, (S, S, 3) of each row
+    until: float | None = None  # of `time.monotonic`: nobody wants the answers that begin later
     _wanted: dict[Embedder, set[int]] = field(default_factory=lambda: defaultdict(set))
     # (D,) and the ms of the batch it was made in
     _features: dict[Embedder, dict[int, tuple[Floats, float]]] = field(
@@ -56,13 +58,15 @@ class Batch:
         return model.predictor.embedder in self._features
 
     def ask(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
-        """The model's answers to these rows. Raises ModelFailed."""
+        """The model's answers to these rows. Raises ModelFailed or TooLate."""
         predictor = model.predictor
         try:
             made = self._embedded(predictor.embedder, predictor.input_size, rows)
             started = time.perf_counter()
             found = predictor.predict_features(np.stack([made[row][0] for row in rows]))  # (B, K)
             took = (time.perf_counter() - started) * 1000
+        except TimeoutError as late:
+            raise TooLate from late
         except Exception as error:
             raise ModelFailed(f"Version {model.number} failed: {error}") from error
         if not np.isfinite(found).all():
@@ -87,7 +91,8 @@ class Batch:
         missing = sorted({*rows, *self._wanted[embedder]} - made.keys())
         if missing:
             started = time.perf_counter()
-            features = embedder.embed(np.stack([self.pixels[size][row] for row in missing]))  # (B, D)
+            stacked = np.stack([self.pixels[size][row] for row in missing])
+            features = embedder.embed(stacked, self.until)  # (B, D)
             took = (time.perf_counter() - started) * 1000
             made.update({row: (one, took) for row, one in zip(missing, features, strict=True)})
         return made

@@ -34,7 +34,11 @@ _AFTERWARDS = Gauge(
 _DROPPED = Counter(
     "quern_afterwards_dropped_images", "Images that a full queue of those dropped.", ["process"]
 )
-
+_REFUSED = Counter(
+    "quern_predictions_refused",
+    "Turned away by overload: 'full', as many wait as may, or 'late', the deadline came first.",
+    ["reason"],
+)
 
 # A metric checks and joins its labels anew at every call, which takes longer than to count.
 _in_flight = lru_cache(_IN_FLIGHT.labels)
@@ -51,6 +55,10 @@ def request_ended(api: str, status: int, seconds: float) -> None:
     _in_flight(api).dec()
     _answers(api, status).inc()
     _seconds(api).observe(seconds)
+
+
+def request_refused(reason: str) -> None:
+    _REFUSED.labels(reason).inc()
 
 
 def predictions_count(project: str, mode: str, predictions: Sequence[Prediction]) -> None:

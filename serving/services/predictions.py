@@ -51,15 +51,17 @@ def predictions_make(
     top: int,
     unit: str = "",
     whole: bool = False,
+    until: float | None = None,
 ) -> Made:
     """An answer of each champion, or of an arm of its rollout, to each good image.
 
     All images go through a model in one batch, and through a backbone that models share once. `unit`: the
     client's key of whoever it asks for; without it, each image is a unit of its own. `whole`: where one
-    cannot be read, none is answered. Raises ModelFailed when a champion fails.
+    cannot be read, none is answered. `until`: of `time.monotonic`. Raises ModelFailed when a champion fails,
+    TooLate when no model could begin in time.
     """
     places, sent, pixels, refused = _read(champions, images, unit)
-    batch = Batch(pixels)
+    batch = Batch(pixels, until)
     if not sent or (whole and refused):
         return Made(list(refused.values()), [])
     dealt = [deal_all(champion, sent, batch) for champion in champions]

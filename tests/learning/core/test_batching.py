@@ -1,6 +1,7 @@
 """Calls of many threads become few batches, and each gets its own rows back."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -88,3 +89,20 @@ def test_many_threads_get_their_own_answers() -> None:
         values = [n % 250 for n in range(2000)]
         found = list(pool.map(lambda value: batching(rows(value)), values))
     assert [one[0, 0] for one in found] == [2.0 * value for value in values]
+
+
+def test_a_call_that_may_not_wait_for_so_long_gives_up_and_is_not_run() -> None:
+    run = Doubling()
+    batching = Batching(run)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(batching, rows(1))
+        assert run.begun.wait(20)
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            batching(rows(2), started + 0.2)
+        assert 0.2 <= time.monotonic() - started < 5
+        run.go_on.set()
+        assert first.result(20).tolist() == [[2.0, 2.0, 2.0]]
+    assert run.batches == [(1, False)]
+    # What may begin in time, or is in the batch that runs, is answered.
+    assert batching(rows(3), time.monotonic() + 5).tolist() == [[6.0, 6.0, 6.0]]
