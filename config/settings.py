@@ -171,6 +171,9 @@ CACHE_DIR = DATA_DIR / "cache"
 SPOOL_DIR = DATA_DIR / "spool"
 # Where the web processes count together; only `config.web` sets it, for itself and those it forks.
 METRICS_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
+# Whether predictions are made of images that clients name by URL, and the private networks they may lie in.
+URL_IMAGES = env.bool("QUERN_URL_IMAGES", default=False)
+URL_NETWORKS = env.list("QUERN_URL_NETWORKS", default=[])
 METRICS_TOKEN = env.str("QUERN_METRICS_TOKEN", default="")
 CACHE_BYTES = env.int("QUERN_CACHE_BYTES", default=20 * 1024**3)
 STORAGES = {

@@ -74,7 +74,7 @@ class PredictView(ProjectApiView):
         deadline = deadline_of(request._request, self.began)
         check_room(deadline)
         top = _top(request.GET.get("top"))
-        images = images_sent(request._request)
+        images = images_sent(request._request, deadline)
         unit = _unit(request._request)
         parts = [str(top).encode(), unit.encode(), *images]
         with answered_once(request._request, self.key, parts) as once:

@@ -1,10 +1,12 @@
 """What the OpenAPI schema says of the bodies. The views build their answers by hand."""
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
 from serving.api.uploads import MAX_IMAGES, RAW_TYPES
+from serving.api.urls_sent import MAX_URLS
 
 
 class ErrorResponse(serializers.Serializer[None]):
@@ -94,6 +96,20 @@ PREDICT_REQUEST: dict[str, object] = {
         },
     },
 }
+
+if settings.URL_IMAGES:
+    PREDICT_REQUEST["application/json"] = {
+        "type": "object",
+        "required": ["urls"],
+        "properties": {
+            "urls": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_URLS,
+                "items": {"type": "string", "format": "uri"},
+            }
+        },
+    }
 
 PREDICT_EXAMPLES = [
     OpenApiExample(

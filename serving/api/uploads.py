@@ -1,10 +1,14 @@
 """The images of a predict request: one raw body, or the files of a form. Every refusal is one sentence."""
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
+
+from serving.api.urls_sent import images_behind
+from serving.services.admission import Deadline
 
 MAX_BODY = 32 * 1024 * 1024
 MAX_IMAGES = 64
@@ -23,7 +27,7 @@ class WrongType(APIException):
     status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 
-def images_sent(request: HttpRequest) -> list[bytes]:
+def images_sent(request: HttpRequest, deadline: Deadline) -> list[bytes]:
     """At least one image, undecoded. Raises an APIException."""
     check_length(request)
     try:
@@ -31,6 +35,8 @@ def images_sent(request: HttpRequest) -> list[bytes]:
             return _form_images(request)
         if request.content_type in RAW_TYPES:
             return [request.body]
+        if request.content_type == "application/json" and settings.URL_IMAGES:
+            return images_behind(request.body, deadline)
     except RequestDataTooBig as error:
         raise _too_large() from error
     except UnreadablePostError as error:
