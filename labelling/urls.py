@@ -1,6 +1,7 @@
 from django.urls import path
 
 from labelling.api.annotations import AnnotationsView, UndoView
+from labelling.api.imports import ImportApiView, LabelImportsView
 from labelling.api.leases import LeasesView
 from labelling.views.export import ExportView
 from labelling.views.imports import ImportsView, ImportView
@@ -32,6 +33,8 @@ urlpatterns = [
     path("projects/<slug:slug>/members/", MembersView.as_view(), name="members"),
     path("projects/<slug:slug>/questions/", QuestionsView.as_view(), name="questions"),
     path("projects/<slug:slug>/settings/", ProjectSettingsView.as_view(), name="project-settings"),
+    path("api/v1/projects/<slug:slug>/labels", LabelImportsView.as_view(), name="api-labels"),
+    path("api/v1/projects/<slug:slug>/imports/<int:pk>", ImportApiView.as_view(), name="api-import"),
     path("api/v1/projects/<slug:slug>/leases", LeasesView.as_view(), name="api-next"),
     path("api/v1/projects/<slug:slug>/annotations", AnnotationsView.as_view(), name="api-annotations"),
     path("api/v1/projects/<slug:slug>/annotations/<uuid:uuid>/undo", UndoView.as_view(), name="api-undo"),

@@ -18,6 +18,7 @@ class ImportJob(models.Model):
         ZIP = "zip"
         CSV = "csv"
         JSONL = "jsonl"
+        LABELS = "labels", "labels of images that are here"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="import_jobs")
     created_by = models.ForeignKey(

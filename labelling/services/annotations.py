@@ -42,8 +42,11 @@ def annotation_record(
     question: Question,
     label: Label | None,
     seconds: float | None,
+    source: str = "",
 ) -> Annotation:
     """Store an answer, or a skip if `label` is None. A repeated `uuid` returns what was stored then.
+
+    `source`: how the item came to be asked, where no lease says it.
 
     An answer whose lease has run out is stored all the same: nothing a person did is lost.
     Raises ValidationError with one sentence when the parts do not belong together.
@@ -74,7 +77,7 @@ def annotation_record(
                 kind=Annotation.Kind.SKIP if label is None else Annotation.Kind.ANSWER,
                 label=label,
                 supersedes=previous,
-                source=origin.source if origin else "",
+                source=source or (origin.source if origin else ""),
                 round_number=origin.round_number if origin else None,
                 suggestion_id=_suggested(origin, question, shown),
                 shown_list=shown,

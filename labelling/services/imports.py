@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, cast
@@ -28,6 +29,7 @@ from labelling.models import ImportJob, ImportRefusal, Project, User
 from labelling.services.blobs import blob_put
 from labelling.services.heartbeats import beating
 from labelling.services.items import NewItem, item_path, items_add
+from labelling.services.label_imports import labels_take
 
 STALE_AFTER = timedelta(seconds=15)
 CHUNK_ENTRIES = 100
@@ -112,8 +114,8 @@ def import_run(*, job: ImportJob, on_progress: Callable[[ImportJob], None] | Non
             _set_total(job, source.total)
             tell(job)
             entries = source.entries(job.cursor)
-            while (chunk := _read_chunk(job.project, entries)).entries:
-                _commit_chunk(job, chunk)
+            take = _take_labels if job.kind == ImportJob.Kind.LABELS else _take_images
+            while take(job, entries):
                 tell(job)
     except SourceUnreadable as reason:
         _finish(job, ImportJob.State.FAILED, str(reason), keep_upload=False)
@@ -169,6 +171,23 @@ def _set_total(job: ImportJob, total: int) -> None:
         raise ImportTakenOver(f"{job} is run by another process.")
 
 
+def _take_images(job: ImportJob, entries: Iterator[Entry]) -> int:
+    """How many entries were dealt with; 0 at the end."""
+    chunk = _read_chunk(job.project, entries)
+    if chunk.entries:
+        _commit_chunk(job, chunk)
+    return chunk.entries
+
+
+@transaction.atomic
+def _take_labels(job: ImportJob, entries: Iterator[Entry]) -> int:
+    rows = list(islice(entries, CHUNK_ENTRIES))
+    if rows:
+        taken = labels_take(job=job, entries=rows)
+        _count(job, len(rows), taken.accepted, taken.duplicates, taken.refusals)
+    return len(rows)
+
+
 def _read_chunk(project: Project, entries: Iterator[Entry]) -> _Chunk:
     """Read, check and store the next entries. Outside any transaction: this is the slow part."""
     chunk = _Chunk()
@@ -195,14 +214,21 @@ def _read_chunk(project: Project, entries: Iterator[Entry]) -> _Chunk:
 @transaction.atomic
 def _commit_chunk(job: ImportJob, chunk: _Chunk) -> None:
     accepted = items_add(project=job.project, new=chunk.items)
-    for refusal in chunk.refusals:
+    _count(job, chunk.entries, accepted, len(chunk.items) - accepted, chunk.refusals)
+
+
+def _count(
+    job: ImportJob, entries: int, accepted: int, duplicates: int, refusals: list[ImportRefusal]
+) -> None:
+    """The last step of a chunk's transaction. Raises ImportTakenOver, and so undoes it, for another's job."""
+    for refusal in refusals:
         refusal.job = job
-    ImportRefusal.objects.bulk_create(chunk.refusals)
+    ImportRefusal.objects.bulk_create(refusals)
     counts = {
-        "cursor": chunk.entries,
+        "cursor": entries,
         "accepted": accepted,
-        "duplicates": len(chunk.items) - accepted,
-        "refused": len(chunk.refusals),
+        "duplicates": duplicates,
+        "refused": len(refusals),
     }
     counted = {name: F(name) + count for name, count in counts.items()}
     if not _mine(job).filter(cursor=job.cursor).update(**counted, heartbeat_at=Now()):

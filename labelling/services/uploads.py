@@ -13,10 +13,12 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 
 from labelling.core.sources.base import clean_text
+from labelling.core.sources.manifest import MAX_MANIFEST_BYTES
 from labelling.models import ImportJob, Project, User
 from labelling.services.imports import import_create
 
 _MANIFESTS = (".csv", ".jsonl")
+_TABLES = (".csv", ".jsonl", ".ndjson")
 
 
 class UploadRefused(ValueError):
@@ -46,6 +48,24 @@ def upload_create(*, project: Project, files: Sequence["UploadedFile[bytes]"], u
         if len(files) > 1:
             name = f"{len(files)} files, {name} first"
     return import_create(project=project, kind="zip", source=source, name=name, uploaded=True, user=user)
+
+
+def labels_upload_create(*, project: Project, file: "UploadedFile[bytes]", user: User) -> ImportJob:
+    """Store a table of labels as it came, and queue its import. Raises UploadRefused."""
+    if (file.size or 0) > MAX_MANIFEST_BYTES:
+        raise UploadRefused(f"The table is larger than {MAX_MANIFEST_BYTES // 1024**2} MB: send it in parts.")
+    if _suffix(file) not in _TABLES:
+        raise UploadRefused("Labels come as a .csv or .jsonl file, as the export writes them.")
+    source = f"uploads/{uuid.uuid4().hex}{_suffix(file)}"
+    default_storage.save(source, file)
+    return import_create(
+        project=project,
+        kind=ImportJob.Kind.LABELS,
+        source=source,
+        name=file.name or "labels",
+        uploaded=True,
+        user=user,
+    )
 
 
 def _check(files: Sequence["UploadedFile[bytes]"]) -> None:

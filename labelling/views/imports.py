@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from labelling.models import ImportJob, Membership, Project
 from labelling.selectors import project_for, role_of
 from labelling.services.imports import import_retry
-from labelling.services.uploads import UploadRefused, upload_create, upload_limit
+from labelling.services.uploads import UploadRefused, labels_upload_create, upload_create, upload_limit
 from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
 
@@ -83,7 +83,11 @@ class ImportView(LoginRequiredMixin, View):
 @csrf_protect
 def _upload(request: SignedInRequest, project: Project) -> HttpResponse:
     try:
-        job = upload_create(project=project, files=request.FILES.getlist("files"), user=request.user)
+        if "labels" in request.FILES:
+            table = request.FILES.getlist("labels")[0]
+            job = labels_upload_create(project=project, file=table, user=request.user)
+        else:
+            job = upload_create(project=project, files=request.FILES.getlist("files"), user=request.user)
     except UploadRefused as reason:
         return _jobs_page(request, project, str(reason), status=422)
     messages.success(request, f"{job.name} has arrived.")

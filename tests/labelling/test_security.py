@@ -40,6 +40,8 @@ PAGES = {
     "labelling:members": {"get": "manager", "post": "manager"},
     "labelling:project-settings": {"get": "manager", "post": "manager"},
     "labelling:questions": {"get": "manager", "post": "manager"},
+    "labelling:api-labels": {"post": "manager"},
+    "labelling:api-import": {"get": "manager"},
     "labelling:api-next": {"post": "annotator"},
     "labelling:api-annotations": {"post": "annotator"},
     "labelling:api-undo": {"post": "annotator"},

@@ -16,7 +16,10 @@ SILENT_AFTER = 15.0
 
 
 class Command(BaseCommand):
-    help = "Import images into a project: a folder, a zip, or a CSV or JSONL manifest next to its images."
+    help = (
+        "Import images into a project: a folder, a zip, or a CSV or JSONL manifest next to its images. "
+        "With --kind labels, a CSV or JSONL table of labels for images that are there."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("project", help="the project's slug")
