@@ -1,10 +1,8 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.test import Client
 
 from labelling.models import Project
@@ -30,12 +28,6 @@ class Service:
     @property
     def predict_path(self) -> str:
         return f"/api/v1/projects/{self.project.slug}/predict"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _static_folder() -> None:
-    """The web server looks into it at its start; collectstatic has not made it here."""
-    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
 
 
 @pytest.fixture

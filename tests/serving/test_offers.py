@@ -49,13 +49,13 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def rolled(service: Service) -> Rolled:
-    """The champion is wrong about every image, the challenger right; forty images are in the pool."""
+    """The champion is wrong about every image, the challenger right; a third of the pool is asked beside a list."""
     project = service.project
     type(project).objects.filter(pk=project.pk).update(holdout_queue_share=0.0)
     worst = trained.version(project, seed=9, taught=(1, 0))
     deployment_promote(project=project, version=worst, actor=factories.user(), reason="A test.")
     until(lambda: answers_with(project, worst))
-    for image, truth in images(40, start=3000):
+    for image, truth in images(120, start=3000):
         item = factories.item(project, data=image)
         Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
     challenger = trained.version(project, seed=2)
@@ -92,7 +92,7 @@ def test_an_annotators_choice_decides_an_interleaving(
     page.fill("input[name=password]", PASSWORD)
     page.press("input[name=password]", "Enter")
     chosen = 0
-    for _number in range(60):
+    for _number in range(100):
         stage = page.locator("#stage")
         expect(stage).to_have_attribute("data-state", "asking")
         item = Item.objects.get(pk=int(stage.get_attribute("data-item") or 0))
