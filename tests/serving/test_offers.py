@@ -49,7 +49,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def rolled(service: Service) -> Rolled:
-    """The champion is wrong about every image, the challenger right; a third of the pool is asked beside a list."""
+    """The champion is wrong about every image, the challenger right; forty of the pool are to have a list."""
     project = service.project
     type(project).objects.filter(pk=project.pk).update(holdout_queue_share=0.0)
     worst = trained.version(project, seed=9, taught=(1, 0))
