@@ -4,17 +4,19 @@ All runs go on side by side: the same evidence and limits as `decide`, on arrays
 itself is asked at every tick, and must say the same.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rollouts.table import Table
 from serving.core.modes import MODES
-from serving.core.modes.canary import SURE, Config, Evidence, Traffic
+from serving.core.modes.canary import SURE, Block, Config, Evidence, Traffic, log_excess
+from serving.core.statistics.burst import log_since_any
 from serving.core.statistics.mean_difference import half_width
-from serving.core.statistics.rate_test import log_excess_evidence, null_share
 from serving.core.statistics.strata import Stratum, pooled_difference
 
 Floats = NDArray[np.float64]
@@ -54,15 +56,18 @@ def rolled_back(
     labels = np.zeros((runs, len(config.steps), 4))
     at = 0.0
     for step, share in enumerate(config.steps):
-        seen = np.zeros((6, runs))  # requests, errors, slow of the challenger, then of the champion
+        blocks = math.ceil(config.hold_seconds / config.block_seconds)
+        # By block: requests, errors, slow of the challenger, then of the champion
+        seen = np.zeros((blocks, 6, runs))
         began = at
         while at < min(until, began + config.hold_seconds):
             old_rate = world.champion(at, rng, runs)
             rates = world.challenger(at, old_rate), old_rate
+            block = int((at - began) / config.block_seconds)
             at += tick
             for arm, part in enumerate((share, 1 - share)):
                 requests = rng.poisson(REQUESTS * tick * part, runs)
-                seen[3 * arm : 3 * arm + 3] += (
+                seen[block, 3 * arm : 3 * arm + 3] += (
                     requests,
                     rng.binomial(requests, rates[arm]),
                     rng.binomial(requests, SLOW),
@@ -71,37 +76,48 @@ def rolled_back(
                 labels[:, step, 2 - 2 * arm : 4 - 2 * arm] += np.stack(
                     [rng.binomial(audited, ACCURACY), audited], 1
                 )
-            now = _trips(seen, labels, step, config)
+            now = _trips(seen[: block + 1], labels, step, config)
             for run in range(CHECKED):
-                assert now[run] == _decided(seen[:, run], labels[run], step, at - began, config)
+                if np.isinf(ends[run]):
+                    told = _decided(seen[: block + 1, :, run], labels[run], step, at - began, config)
+                    assert now[run] == told
             ends = np.where(np.isinf(ends) & now, at, ends)
     return ends
 
 
 def _trips(seen: Floats, labels: Floats, step: int, config: Config) -> NDArray[np.bool_]:
-    new, new_errors, new_slow, old, old_errors, old_slow = seen
-    share = config.steps[step]
-    errors = log_excess_evidence(new_errors, old_errors, null_share(new, old, share, config.error_ratio))
-    slow = log_excess_evidence(new_slow, old_slow, null_share(new, old, share, config.slow_ratio))
+    """(runs,) of `seen` (J, 6, runs). No event counts more than 1 / share: only enough are reckoned with."""
+    tripped = np.zeros(seen.shape[-1], bool)
+    numbers = np.arange(len(seen))
+    for place, (what, ratio) in enumerate((("errors", config.error_ratio), ("slow", config.slow_ratio)), 1):
+        limit = -np.log(config.level(what, step))
+        enough = seen[:, place].sum(axis=0) * -np.log(config.steps[step]) >= limit
+        counts = seen[:, [0, 3, place, place + 3]][..., enough]  # (J, 4, enough)
+        excess = partial(log_excess, share_now=config.steps[step], ratio=ratio)
+        tripped[enough] |= log_since_any(counts, numbers, excess) >= limit
     found = pooled_difference(labels)
     half = half_width(
         found.variance, np.maximum(found.n, 1), config.level("accuracy", step), config.planned_labels
     )
     worse = (found.n >= max(SURE, 2 * config.min_labels)) & (found.difference + half < 0)
-    tripped = errors >= -np.log(config.level("errors", step))
-    return np.asarray(tripped | (slow >= -np.log(config.level("slow", step))) | worse)
+    return np.asarray(tripped | worse)
 
 
 def _decided(seen: Floats, labels: Floats, step: int, seconds: float, config: Config) -> bool:
-    new, old = (Traffic(*map(int, part)) for part in (seen[:3], seen[3:]))
+    new, old = (_traffic(part) for part in np.split(seen.sum(axis=0), 2))
+    blocks = [Block(number, _traffic(of[3:]), _traffic(of[:3])) for number, of in enumerate(seen)]
     strata = tuple(Stratum(*map(int, row)) for row in labels)
-    evidence = Evidence(step=step, seconds=seconds, champion=old, challenger=new, labels=strata)
+    evidence = Evidence(step, seconds, old, new, strata, blocks=tuple(blocks))
     return MODES["canary"].decide(config, evidence).action == "roll_back"
+
+
+def _traffic(counts: Floats) -> Traffic:
+    return Traffic(*map(int, counts))
 
 
 def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
     config = Config()
-    runs, tick = 10_000, 30.0 if quick else 5.0
+    runs, tick = 1000 if quick else 10_000, 30.0 if quick else 10.0
     equal = {
         "0.1% errors": steady(0.001),
         "1% errors": steady(0.01),
@@ -112,7 +128,7 @@ def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
         table.claim(
             f"canary: equal models rolled back, {name}", 1.0, 100 * float(np.isfinite(ends).mean()), "%", runs
         )
-    runs = 1000 if quick else 10_000
+    runs = 400 if quick else 4000
     for after, old in ((0.0, 0.0), (0.0, 0.001), (300.0, 0.0), (300.0, 0.001)):
         ends = rolled_back(failing(0.05, after, old), runs, 1.0, rng, after + 150, config) - after
         name = f"canary: 5% errors at 5% and 50/s, {100 * old:g}% before, after {after:.0f} s healthy"

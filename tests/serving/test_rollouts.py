@@ -117,6 +117,10 @@ def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Serv
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("advance", "step-passed")
+    gathered = decision.evidence["evidence"]
+    for arm in ("champion", "challenger"):
+        in_blocks = sum(block[arm]["requests"] for block in gathered["blocks"])
+        assert in_blocks == gathered[arm]["requests"] > 0
     rolled.loaded()
     before = dict(Prediction.objects.filter(rollout=rolled.pk).values_list("digest", "arm"))
     again = [rolled.ask(image) for image, _ in images(60)]

@@ -1,7 +1,8 @@
 """Canary: the challenger answers a small share of clients, then more, step by step, while nothing goes wrong.
 
 The baseline is what the champion answers at the same time: what slows or breaks both is not the challenger's.
-Errors and slow answers are counted afresh in each step, because the shares change between them; labels come
+Errors and slow answers are counted afresh in each step, because the shares change between them, and within
+it from many moments at once, so that a burst is found after hours much as it is at the start; labels come
 late, so those of all steps count, compared within each. `abort_alpha` is shared out over the guardrails, and
 for the two that start afresh over the steps, the first half of it to the first step, which has the least to
 go by. Too little data is a reason to wait, never to fail.
@@ -11,14 +12,19 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Outlook, Split, State, Verdict, figure, mode
 from serving.core.modes.figures import evidence_figure, share
 from serving.core.records import Settings, setting
+from serving.core.statistics.burst import BLOCKS, RECENT, log_since_any
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.rate_test import log_excess_evidence, null_share
 from serving.core.statistics.sample_size import labels_by_arms
 from serving.core.statistics.strata import Difference, Stratum, counts_of, pooled_difference
 
+Floats = NDArray[np.float64]
 SPENT = {"errors": 0.5, "slow": 0.25, "accuracy": 0.25}  # of abort_alpha
 SURE = 100  # labels of both arms, before the accuracy can end a canary
 
@@ -77,6 +83,11 @@ class Config(Settings):
         return self.abort_alpha * SPENT[guardrail] * share
 
     @property
+    def block_seconds(self) -> float:
+        """The moments that errors are counted from are so far apart."""
+        return min(60.0, max(5.0, self.hold_seconds / BLOCKS))
+
+    @property
     def planned_labels(self) -> float:
         return max(200.0, 10.0 * self.min_labels)
 
@@ -92,6 +103,15 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class Block:
+    """What was answered in one block of time."""
+
+    number: int  # since the step began, from 0
+    champion: Traffic = field(default_factory=Traffic)
+    challenger: Traffic = field(default_factory=Traffic)
+
+
+@dataclass(frozen=True)
 class Evidence:
     step: int = 0
     seconds: float = 0.0  # in this step
@@ -99,6 +119,8 @@ class Evidence:
     challenger: Traffic = field(default_factory=Traffic)
     labels: tuple[Stratum, ...] = ()  # mature ones of the audit stream, a stratum for each step so far
     load_failed: bool = False
+    # The newest. Decisions from before there were blocks have none, and count from the beginning.
+    blocks: tuple[Block, ...] = ()
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -185,8 +207,27 @@ def _half(labels: Difference, alpha: float, config: Config) -> float:
 
 def _log_excess(what: str, ratio: float, config: Config, evidence: Evidence) -> float:
     new, old = evidence.challenger, evidence.champion
-    coin = null_share(new.requests, old.requests, config.steps[evidence.step], ratio)
-    return float(log_excess_evidence(getattr(new, what), getattr(old, what), coin))
+    all_of_it = np.array([new.requests, old.requests, getattr(new, what), getattr(old, what)], float)
+    share_now = config.steps[evidence.step]
+    if not evidence.blocks:
+        return float(log_excess(all_of_it[None], share_now, ratio)[0])
+    last = max(block.number for block in evidence.blocks)
+    first = max(1, last - RECENT + 1)
+    numbers = np.array([0, *range(first, last + 1)])
+    counts = np.zeros((len(numbers), 4))
+    for block in evidence.blocks:
+        if block.number >= first:
+            new, old = block.challenger, block.champion
+            events = getattr(new, what), getattr(old, what)
+            counts[1 + block.number - first] += (new.requests, old.requests, *events)
+    counts[0] = np.maximum(0, all_of_it - counts[1:].sum(axis=0))
+    return float(log_since_any(counts, numbers, lambda since: log_excess(since, share_now, ratio)))
+
+
+def log_excess(counts: Floats, share_now: float, ratio: float) -> Floats:
+    """(J, 4, ...) requests of challenger and champion, then events of both -> (J, ...)"""
+    new, old, new_events, old_events = np.moveaxis(counts, 1, 0)
+    return log_excess_evidence(new_events, old_events, null_share(new, old, share_now, ratio))
 
 
 def _waits(config: Config, evidence: Evidence) -> list[str]:

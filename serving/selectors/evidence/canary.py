@@ -1,7 +1,12 @@
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
+from serving.core.modes.canary import Config
+from serving.core.records import from_json
+from serving.core.statistics.burst import RECENT
 from serving.models import Arm, Rollout
 from serving.selectors.truth import served
 
@@ -13,6 +18,15 @@ select arm, count(*) as requests, count(*) filter (where status = 'failed') as e
     count(*) filter (where status = 'ok' and infer_ms > %(slow)s) as slow,
     count(*) filter (where status = 'failed' and (last is null or created_at > last)) as errors_in_a_row
 from served left join good using (arm) where phase = %(phase)s group by arm
+"""
+# Of the newest blocks of time only: older ones are part of the whole step's counts.
+_BLOCKS = """
+select arm, greatest(0, floor(extract(epoch from created_at - %(began)s) / %(seconds)s))::int as number,
+    count(*) as requests, count(*) filter (where status = 'failed') as errors,
+    count(*) filter (where status = 'ok' and infer_ms > %(slow)s) as slow
+from serving_prediction
+where rollout_id = %(rollout)s and phase = %(phase)s and created_at >= %(since)s
+group by arm, number
 """
 # In each step, an image counts once an arm.
 _LABELS = """,
@@ -38,5 +52,28 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "seconds": (timezone.now() - began).total_seconds(),
         **{arm: traffic[arm] for arm in (Arm.CHAMPION, Arm.CHALLENGER) if arm in traffic},
         "labels": [strata[phase] for phase in sorted(strata)],
+        "blocks": _blocks(rollout, began, slow),
         "load_failed": bool(rollout.arms.get(name=Arm.CHALLENGER).load_error),
     }
+
+
+def _blocks(rollout: Rollout, began: datetime, slow: float) -> list[dict[str, Any]]:
+    seconds = from_json(Config, rollout.config).block_seconds
+    now = int((timezone.now() - began).total_seconds() / seconds)
+    params: dict[str, Any] = {
+        "rollout": rollout.pk,
+        "phase": rollout.phase,
+        "began": began,
+        "seconds": seconds,
+        "slow": slow,
+        # The oldest one whole: a part of a block would count as all of it.
+        "since": began + timedelta(seconds=seconds * max(0, now - RECENT + 1)),
+    }
+    blocks: dict[int, dict[str, Any]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_BLOCKS, params)
+        for arm, number, *counts in cursor.fetchall():
+            block = blocks.setdefault(number, {"number": number})
+            block[arm] = dict(zip(("requests", "errors", "slow"), counts, strict=True))
+    known = ("number", Arm.CHAMPION, Arm.CHALLENGER)
+    return [{name: blocks[n][name] for name in known if name in blocks[n]} for n in sorted(blocks)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from serving.core.modes import CHALLENGER, CHAMPION, Verdict, ab, bandit, canary, interleaving, shadow
+from serving.core.statistics.burst import RECENT
 from serving.core.statistics.cuped import Moments
 from serving.core.statistics.off_policy import OffPolicySums
 from serving.core.statistics.strata import Stratum
@@ -81,6 +82,25 @@ def test_both_arms_failing_together_is_not_the_challengers_fault() -> None:
     down = canary.Traffic(requests=5000, errors=2500, errors_in_a_row=50)
     evidence = replace(CANARY, champion=down, challenger=replace(down, requests=250, errors=125))
     assert canary.decide(canary.Config(), evidence).action != "roll_back"
+
+
+@pytest.mark.parametrize("healthy", [0, 20, 300])  # blocks of 15 s: five minutes, more than an hour
+def test_a_canary_forgives_no_burst_for_the_peace_before_it(healthy: int) -> None:
+    calm = canary.Block(0, traffic(requests=700, errors=1), traffic(requests=37))
+    burst = canary.Block(0, traffic(requests=2800, errors=3), traffic(requests=150, errors=8))
+    blocks = (*(replace(calm, number=n) for n in range(healthy)), replace(burst, number=healthy))
+    champion = traffic(requests=700 * healthy + 2800, errors=healthy + 3)
+    challenger = traffic(requests=37 * healthy + 150, errors=8)
+    evidence = canary.Evidence(
+        seconds=15.0 * healthy + 60, champion=champion, challenger=challenger, blocks=blocks
+    )
+    assert said(canary.decide(canary.Config(), evidence)) == ("roll_back", "errors")
+    # The newest blocks are enough, in whatever order.
+    few = replace(evidence, blocks=blocks[: -RECENT - 1 : -1])
+    assert canary.decide(canary.Config(), few) == canary.decide(canary.Config(), evidence)
+    # A decision that was stored before there were blocks comes out as it did.
+    before = canary.decide(canary.Config(), replace(evidence, blocks=()))
+    assert (before.action == "roll_back") == (healthy == 0)
 
 
 def moments(right: int, n: int) -> Moments:

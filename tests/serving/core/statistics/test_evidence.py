@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.stats import beta, binom, dirichlet_multinomial, multinomial, norm
 from statsmodels.stats.contingency_tables import mcnemar
 
+from serving.core.statistics.burst import begin_weight, log_since_any
 from serving.core.statistics.mean_difference import anytime_p, half_width, tuning
 from serving.core.statistics.rate_test import log_excess_evidence, null_share
 from serving.core.statistics.sample_ratio import CONCENTRATION, log_mismatch_evidence
@@ -25,6 +27,31 @@ def test_the_mean_of_the_evidence_is_one_without_a_difference(n: int) -> None:
         arms = {"new": weight, "old": 1 - weight}
         found = np.exp([log_mismatch_evidence({"new": i, "old": n - i}, arms) for i in k.tolist()])
         assert binom.pmf(k, n, weight) @ found == pytest.approx(1)
+
+
+def test_evidence_since_any_moment_is_of_mean_one_too() -> None:
+    """All ways in which five events can fall on the arms in three blocks, with their chances."""
+    share, blocks, numbers = 0.1, np.array([0, 0, 1, 1, 2]), np.arange(3)
+    ways = (np.arange(32)[:, None] >> np.arange(5)) & 1  # (32, 5): which events the challenger has
+    counts = np.stack(
+        [
+            np.stack([ways[:, blocks == n].sum(axis=1), (1 - ways[:, blocks == n]).sum(axis=1)])
+            for n in numbers
+        ]
+    ).astype(float)  # (3, 2, 32)
+    chances = binom.pmf(ways, 1, share).prod(axis=1)
+
+    def log_evidence(since: NDArray[np.float64]) -> NDArray[np.float64]:
+        return log_excess_evidence(since[:, 0], since[:, 1], share)
+
+    found = np.exp(log_since_any(counts, numbers, log_evidence))
+    assert chances @ found == pytest.approx(begin_weight(numbers).sum())
+    assert 0.98 < begin_weight(np.arange(10**6)).sum() < 1
+    # By hand: the weighted sum of what there is since each block.
+    one = counts[..., 5:6]
+    since = [one[n:].sum(axis=0)[:, 0] for n in numbers]
+    parts = [np.exp(log_excess_evidence(new, old, share)) for new, old in since]
+    assert found[5] == pytest.approx(begin_weight(numbers) @ parts)
 
 
 def test_the_evidence_is_the_integral_it_stands_for() -> None:
