@@ -40,6 +40,9 @@ class Annotation(models.Model):
         related_name="annotations",
         help_text="Where a list was suggested; `suggestion` is then its first label.",
     )
+    inclusion = models.FloatField(
+        null=True, help_text="The chance with which the item was drawn to be asked; null: it was picked."
+    )
     seconds = models.FloatField(null=True, help_text="From showing the item to the answer, by the browser.")
     created_at = models.DateTimeField(auto_now_add=True)
 

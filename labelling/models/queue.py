@@ -6,6 +6,8 @@ from django.db import models
 from labelling.models.item import Item
 from labelling.models.project import Label, Project
 
+INCLUSION = "The chance with which it was drawn; null where it was picked, or the chance is not known."
+
 
 class Queue(models.Model):
     """Points at the ranking in force. A refresh writes a new generation, then moves this pointer."""
@@ -39,6 +41,7 @@ class QueueEntry(models.Model):
         Label, null=True, on_delete=models.SET_NULL, related_name="+", help_text="What the model proposes."
     )
     confidence = models.FloatField(null=True, help_text="The model's calibrated probability of its proposal.")
+    inclusion = models.FloatField(null=True, help_text=INCLUSION)
     others = models.JSONField(
         default=dict, help_text="The proposals to further questions: {question: [label, confidence]}."
     )
@@ -64,6 +67,7 @@ class Wanted(models.Model):
     item = models.OneToOneField(Item, on_delete=models.CASCADE, related_name="wanted")
     kind = models.CharField(max_length=7, choices=Kind.choices)
     reason = models.CharField(max_length=300, help_text="For managers: annotators never see it.")
+    inclusion = models.FloatField(null=True, help_text=INCLUSION)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -100,6 +104,7 @@ class Lease(models.Model):
     suggestion = models.ForeignKey(Label, null=True, on_delete=models.SET_NULL, related_name="+")
     confidence = models.FloatField(null=True)
     others = models.JSONField(default=dict, help_text="As the queue had them.")
+    inclusion = models.FloatField(null=True, help_text=INCLUSION)
     lists = models.JSONField(default=dict, help_text="The lists of suggestions shown: {question: id}.")
 
     class Meta:

@@ -41,6 +41,7 @@ def answer_rows(project: Project) -> Iterator[Row]:
         "label": "label__name",
         "annotator": "annotator__username",
         "asked_by": "source",
+        "inclusion": "inclusion",
         "suggestion": "suggestion__name",
         "seconds": "seconds",
         "at": "created_at",

@@ -81,6 +81,7 @@ def annotation_record(
                 round_number=origin.round_number if origin else None,
                 suggestion_id=_suggested(origin, question, shown),
                 shown_list=shown,
+                inclusion=origin.inclusion if origin else None,
                 seconds=seconds,
             )
         )
@@ -119,6 +120,7 @@ def annotation_undo(*, project: Project, annotator: User, uuid: UUID, undoes: UU
                 round_number=target.round_number,
                 suggestion_id=target.suggestion_id,
                 shown_list_id=target.shown_list_id,
+                inclusion=target.inclusion,
             )
         )
         _item_settle(project, item, target.question, annotator)
@@ -263,5 +265,6 @@ def _lease_again(project: Project, item: Item, target: Annotation) -> None:
         source=target.source or Lease.Source.RANDOM,
         round_number=target.round_number,
         suggestion_id=None if target.shown_list else target.suggestion_id,
+        inclusion=target.inclusion,
         lists={str(target.question_id): target.shown_list_id} if target.shown_list else {},
     )

@@ -21,7 +21,8 @@ _LOCK = "for no key update of item skip locked"
 
 _UNRANKED = """
     select item.id, item.random_rank as place, null::int as rank, null::int as round_number,
-           null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others
+           null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others,
+           case when item.split = 'holdout' then %(holdout_share)s::float8 end as inclusion
     from labelling_item item
     where item.project_id = %(project)s and item.split = SPLIT and FREE
         and item.id not in (TAKEN)
@@ -48,7 +49,7 @@ with nothing as (select null::bigint as id where false),
 drawn as (BLINDLY_DRAWN),
 wanted as (
     select asked.kind, item.id, asked.id as place, null::int as rank, null::int as round_number,
-        null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others
+        null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others, asked.inclusion
     from labelling_wanted asked join labelling_item item on item.id = asked.item_id
     where asked.project_id = %(project)s and FREE and item.id not in (select id from drawn)
     order by asked.id
@@ -57,7 +58,7 @@ wanted as (
 ranked as (
     select item.id, entry.rank as place, entry.rank,
         (select round_number from labelling_queue where project_id = %(project)s) as round_number,
-        entry.suggestion_id, entry.confidence, entry.others
+        entry.suggestion_id, entry.confidence, entry.others, entry.inclusion
     from labelling_queueentry entry join labelling_item item on item.id = entry.item_id
     where entry.project_id = %(project)s
         and entry.generation = (select generation from labelling_queue where project_id = %(project)s)
@@ -99,16 +100,17 @@ union all select 'holdout', more.* from more
 HOLD = _filled(
     """
 insert into labelling_lease as lease (id, item_id, slot, project_id, annotator_id, expires_at,
-    source, rank, round_number, suggestion_id, confidence, others, lists)
+    source, rank, round_number, suggestion_id, confidence, others, inclusion, lists)
 select taken.number, item.id, place.slot, item.project_id, %(annotator)s,
     statement_timestamp() + make_interval(secs => %(seconds)s),
     taken.source, taken.rank, taken.round_number, taken.suggestion_id, taken.confidence, taken.others,
+    taken.inclusion,
     coalesce((select jsonb_object_agg(offer.question_id, offer.id) from labelling_suggestion offer
         where offer.item_id = item.id and offer.offered and taken.source = 'listed'), '{}')
 from unnest(%(numbers)s::bigint[], %(items)s::bigint[], %(sources)s::text[], %(ranks)s::int[],
     %(rounds)s::int[], %(suggestions)s::bigint[], %(confidences)s::float8[],
-    %(others)s::jsonb[])
-    as taken (number, item_id, source, rank, round_number, suggestion_id, confidence, others)
+    %(others)s::jsonb[], %(inclusions)s::float8[])
+    as taken (number, item_id, source, rank, round_number, suggestion_id, confidence, others, inclusion)
 join labelling_item item on item.id = taken.item_id
 cross join lateral (
     select slot from generate_series(0, %(overlap)s - 1) as slot
@@ -121,7 +123,7 @@ on conflict (item_id, slot) do update set
     id = excluded.id, annotator_id = excluded.annotator_id, expires_at = excluded.expires_at,
     source = excluded.source, rank = excluded.rank, round_number = excluded.round_number,
     suggestion_id = excluded.suggestion_id, confidence = excluded.confidence, others = excluded.others,
-    lists = excluded.lists
+    inclusion = excluded.inclusion, lists = excluded.lists
     where lease.expires_at <= statement_timestamp()
 returning id
 """,

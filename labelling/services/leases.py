@@ -26,6 +26,7 @@ class _Taken:
     suggestion_id: int | None
     confidence: float | None
     others: str  # JSON
+    inclusion: float | None
 
 
 def lease_items(*, project: Project, annotator: User, count: int, holding: Sequence[int] = ()) -> list[Lease]:
@@ -80,6 +81,7 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
         "overlap": project.overlap,
         "seconds": project.lease_seconds,
         "count": count,
+        "holdout_share": project.holdout_share,
         "blind_source": source.value,
         "blind_split": (Item.Split.HOLDOUT if held_out else Item.Split.POOL).value,
     }
@@ -106,6 +108,7 @@ def _take(project: Project, annotator: User, count: int) -> list[int] | None:
             "suggestions": [one.suggestion_id for _, one in numbered],
             "confidences": [one.confidence for _, one in numbered],
             "others": [one.others for _, one in numbered],
+            "inclusions": [one.inclusion for _, one in numbered],
         }
         cursor.execute(HOLD, params | columns)
         return sorted(row[0] for row in cursor.fetchall())

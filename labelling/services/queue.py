@@ -18,10 +18,12 @@ class RankedItem:
     confidence: float | None = None
     # Proposals to further questions: label and confidence by the question's id.
     others: Mapping[int, tuple[int, float]] = field(default_factory=dict)
+    inclusion: float | None = None  # the chance with which the ranking took it, where chance did
 
 
 _COPY = """
-copy labelling_queueentry (project_id, generation, rank, item_id, score, suggestion_id, confidence, others)
+copy labelling_queueentry
+    (project_id, generation, rank, item_id, score, suggestion_id, confidence, others, inclusion)
 from stdin
 """
 
@@ -59,6 +61,7 @@ def queue_swap(
                         entry.suggestion_id,
                         entry.confidence,
                         json.dumps(dict(entry.others)),
+                        entry.inclusion,
                     )
                 )
         Queue.objects.filter(pk=queue.pk).update(

@@ -84,15 +84,21 @@ def pool_rank(
     chosen = selection.query.indices  # (k,)
     scores = selection.query.scores.tolist()
     items = ids[chosen].tolist()
+    # Only a random ranking is drawn; all others pick, and nobody knows the chance an item had.
+    by_chance = selection.strategy == "random" and drawn is None
+    inclusion = len(items) / len(ids) if by_chance and items else None
     if model is None or pool.proba is None:
-        entries = [RankedItem(item, score) for item, score in zip(items, scores, strict=True)]
+        entries = [
+            RankedItem(item, score, inclusion=inclusion) for item, score in zip(items, scores, strict=True)
+        ]
         return Ranking(selection, entries, candidates)
     best = pool.proba[chosen].argmax(axis=1) if len(chosen) else chosen
     # Fitted on the hold-out, the temperature says how sure a suggestion is; no strategy may see it.
     logits = np.log(np.maximum(pool.proba[chosen], 1e-300))  # but for a constant, which softmax takes away
     sure = softmax(logits / model.temperature)[np.arange(len(chosen)), best]
     labels = np.array([label.pk for label in model.classes])[best].tolist()
-    entries = [RankedItem(*entry) for entry in zip(items, scores, labels, sure.tolist(), strict=True)]
+    told = zip(items, scores, labels, sure.tolist(), strict=True)
+    entries = [RankedItem(*entry, inclusion=inclusion) for entry in told]
     return Ranking(selection, entries, candidates)
 
 

@@ -30,7 +30,10 @@ class Prediction(models.Model):
     phase = models.PositiveIntegerField(null=True, help_text="Of the rollout.")
     unit = models.CharField(max_length=32, blank=True, default="", help_text="Hash of the client's unit key.")
     bucket = models.PositiveSmallIntegerField(null=True, help_text="Where the unit fell, of 10,000.")
-    audited = models.BooleanField(default=False, help_text="Drawn to be asked of annotators, blind.")
+    audited = models.BooleanField(default=False, help_text="Drawn evenly to be asked of annotators, blind.")
+    inclusion = models.FloatField(
+        null=True, help_text="The chance with which it was drawn to be asked, evenly or not; null: not drawn."
+    )
     shadow_of = models.UUIDField(null=True, help_text="The answer that the client got to the same image.")
     # What a mode needs to judge this one later: the teams of a merged list, the champion's confidence.
     trace = models.JSONField(null=True)

@@ -19,8 +19,8 @@ from serving.selectors.pages import (
     versions_of,
 )
 from serving.selectors.production import (
-    audited_since,
     disagreed_since,
+    drawn_since,
     drift_words,
     unsure_since,
     wanted_of,
@@ -43,7 +43,6 @@ __all__ = [
     "Wanted",
     "answering_of",
     "answering_text",
-    "audited_since",
     "challengers_of",
     "champion_decision",
     "champion_slow_ms",
@@ -52,6 +51,7 @@ __all__ = [
     "deployment_of",
     "deployments_of",
     "disagreed_since",
+    "drawn_since",
     "drift_words",
     "failures_of",
     "keys_of",

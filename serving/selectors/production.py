@@ -14,9 +14,11 @@ from serving.models import Deployment, DriftWindow, Prediction
 _MOST = 1_000
 
 
-def audited_since(deployment: Deployment, since: datetime) -> list[str]:
-    drawn = _answers(deployment, since).filter(audited=True)
-    return list(drawn.order_by().values_list("digest", flat=True).distinct())
+def drawn_since(deployment: Deployment, since: datetime, *, even: bool) -> dict[str, float]:
+    """The images that were drawn, evenly or otherwise, with the chance of each."""
+    drawn = _answers(deployment, since).filter(audited=even, inclusion__isnull=False)
+    rows = drawn.order_by("created_at").values_list("digest", "inclusion")
+    return {digest: chance for digest, chance in rows if chance is not None}
 
 
 def disagreed_since(deployment: Deployment, since: datetime) -> list[str]:
@@ -32,9 +34,9 @@ def disagreed_since(deployment: Deployment, since: datetime) -> list[str]:
 
 
 def unsure_since(deployment: Deployment, since: datetime, below: float) -> list[str]:
-    """Those whose best guess got less than `below`, the least sure first."""
+    """Those whose best guess got less than `below`, the least sure first; a rollout draws them instead."""
     sure = Cast(KT("top__0__probability"), FloatField())
-    answers = _answers(deployment, since).annotate(sure=sure).filter(sure__lt=below)
+    answers = _answers(deployment, since).filter(rollout=None).annotate(sure=sure).filter(sure__lt=below)
     return list(answers.order_by("sure").values_list("digest", flat=True)[:_MOST])
 
 

@@ -7,7 +7,9 @@ came about without regard to the arm count:
 - an image that people had labelled before the answer (weight 1);
 - an image of the audit, a uniform draw of all images sent (weight 1 / its share, for Hajek's estimate).
 
-What a query strategy chose to ask is left out: nobody knows the chance it had. So is an image that an arm has
+What a model was unsure of is drawn more often, with a chance that is kept: its labels count where each is
+weighed by 1 / that chance (`known`), and nowhere else (`truth`). What a query strategy picked is left out:
+nobody knows the chance it had. So is an image that an arm has
 learned from, which it would know by heart, and an answer given beside a suggestion, which is drawn to it.
 """
 
@@ -19,7 +21,7 @@ from django.db.models import Max
 from learning.models import ModelVersion
 from serving.models import Rollout
 
-# `served`: one row a prediction of the rollout, with its truth and weight where they are known.
+# `served`: one row a prediction of the rollout; `truth` was drawn evenly, `known` with chance 1 / `weight`.
 SERVED = """
 with said as (
     select item.id, item.digest, item.split, min(one.id) as first, min(one.created_at) as at,
@@ -36,15 +38,18 @@ served as (
         p.shadow_of, p.top, p.trace, p.top -> 0 ->> 'label' as guess, p.trace ->> 'guess' as context,
         (p.trace ->> 'sure')::float8 as sure,
         case when p.created_at <= statement_timestamp() - make_interval(secs => %(maturity)s)
+            and (told.id is not null or said.at < p.created_at or p.audited)
             then coalesce(told.name, people.name) end as truth,
-        case when told.id is not null or said.at < p.created_at
-            then 1.0::float8 else 1.0::float8 / nullif(%(audit)s::float8, 0) end as weight
+        case when p.created_at <= statement_timestamp() - make_interval(secs => %(maturity)s)
+            then coalesce(told.name, people.name) end as known,
+        case when told.id is not null or said.at < p.created_at then 1.0::float8
+            else 1.0::float8 / coalesce(p.inclusion, nullif(%(audit)s::float8, 0)) end as weight
     from serving_prediction p
     left join serving_feedback feedback on feedback.prediction_id = coalesce(p.shadow_of, p.id)
     left join labelling_label told on told.id = feedback.label_id
     left join said on said.digest = p.digest and not said.suggested
         and (said.split = 'holdout' or said.first > %(learned)s)
-        and (said.at < p.created_at or p.audited)
+        and (said.at < p.created_at or p.audited or p.inclusion is not null)
     left join labelling_consensus agreed on agreed.item_id = said.id and agreed.question_id = %(question)s
     left join labelling_label people on people.id = agreed.label_id
     where p.rollout_id = %(rollout)s

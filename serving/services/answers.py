@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from serving.core.inclusion import drawn
 from serving.core.modes import CHALLENGER, CHAMPION
 from serving.models import Prediction
 from serving.services.dealing import Dealt, deal, unit_hash
@@ -126,6 +127,8 @@ def _in_rollout(
     found.arm, found.propensity = arm, how.propensity
     found.rollout_id, found.phase = live.plan.id, live.plan.phase
     found.unit, found.bucket, found.audited = unit_hash(one.unit), round(how.n * 10_000), how.audited
+    sure = float(heard[CHAMPION if model is champion.model else arm][one.row].probabilities.max())
+    found.inclusion = drawn(how.draw, live.plan.audit_share, sure)
     if champion_said is not None:
         best = champion_said.likeliest(1)[0]
         found.trace = {"guess": best["label"], "sure": best["probability"]}

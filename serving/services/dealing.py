@@ -17,7 +17,8 @@ class Dealt:
     n: float  # where the unit fell, in [0, 1)
     merged: bool  # both models are asked, and the client gets one list
     mirrored: bool  # the challenger sees it too, after the answer has gone out
-    audited: bool
+    audited: bool  # drawn evenly, to be asked of annotators
+    draw: float  # where the image fell in that draw, in [0, 1)
 
 
 def deal(live: LiveRollout, *, unit: str, digest: str, context: str = "") -> Dealt:
@@ -29,13 +30,15 @@ def deal(live: LiveRollout, *, unit: str, digest: str, context: str = "") -> Dea
     salt = live.plan.salt
     n = bucket(salt, unit)
     arm = arm_at(n, places) or CHAMPION
+    draw = bucket(f"{salt}audited", digest)
     return Dealt(
         arm=arm,
         propensity=split.weights.get(arm, 0.0),
         n=n,
         merged=bucket(f"{salt}merged", unit) < split.merged,
         mirrored=bucket(f"{salt}mirrored", unit) < split.mirrored,
-        audited=bucket(f"{salt}audited", digest) < live.plan.audit_share,
+        audited=draw < live.plan.audit_share,
+        draw=draw,
     )
 
 

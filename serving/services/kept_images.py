@@ -7,8 +7,9 @@ from labelling.models import Project, Wanted
 from labelling.services.blobs import blob_put
 from labelling.services.items import NewItem, item_path, items_add
 from labelling.services.wanted import items_want
+from serving.core.inclusion import UNSURE
 from serving.models import Prediction
-from serving.services.production import AUDITED, UNSURE, UNSURE_OF, places_left
+from serving.services.production import AUDITED, UNSURE_OF, places_left
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Kept:
     kind: str
     reason: str
     unseen: int = 0
+    inclusion: float | None = None
 
     def do(self) -> None:
         """It goes to the pool, never to the hold-out, which stays what it was drawn from."""
         project = Project.objects.get(pk=self.project_id)
-        if self.kind == Wanted.Kind.TRAFFIC and not places_left(project):
+        picked = self.kind == Wanted.Kind.TRAFFIC and self.inclusion is None
+        if picked and not places_left(project):
             return
         info = inspect(self.data)
         path = item_path(project=project, digest=self.digest, image_format=info.format)
@@ -32,14 +35,19 @@ class Kept:
         name = f"sent by a client, {self.digest[:12]}"
         new = NewItem(self.digest, name, info, len(self.data), {"source": "live traffic"})
         items_add(project=project, new=[new], only_pool=True)
-        items_want(project=project, digests=[self.digest], kind=self.kind, reason=self.reason)
+        chances = {} if self.inclusion is None else {self.digest: self.inclusion}
+        items_want(
+            project=project, digests=[self.digest], kind=self.kind, reason=self.reason, inclusion=chances
+        )
 
 
 def worth_keeping(prediction: Prediction, data: bytes) -> Kept | None:
     """The image, if it was drawn for the audit, or if the model was unsure of it."""
     what = (prediction.rollout_id or 0, prediction.project_id, prediction.digest, data)
     if prediction.audited:
-        return Kept(*what, Wanted.Kind.AUDIT, AUDITED)
-    if prediction.top[0]["probability"] < UNSURE:
+        return Kept(*what, Wanted.Kind.AUDIT, AUDITED, inclusion=prediction.inclusion)
+    if prediction.inclusion is not None:
+        return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF, inclusion=prediction.inclusion)
+    if prediction.rollout_id is None and prediction.top[0]["probability"] < UNSURE:
         return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF)
     return None

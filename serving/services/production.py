@@ -1,8 +1,10 @@
 """What production teaches: some of the images that clients send are asked of annotators, blind.
 
-The audit is a uniform draw, made when the image is answered (`Prediction.audited`), whichever arm answers.
-What models disagree on, or are unsure of, is picked here. An image that the project does not have can only be
-asked if the project keeps what is sent.
+The audit is a uniform draw, made when the image is answered (`Prediction.audited`), whichever arm answers. In
+a rollout, what a model is unsure of is drawn too, more often, and its chance is kept with it
+(`Prediction.inclusion`), so that its labels count. What models disagree on, or are unsure of without a
+rollout, is picked here. An image that the project does not have can only be asked if the project keeps what
+is sent.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,14 +15,14 @@ from django.utils import timezone
 
 from labelling.models import Project, Wanted
 from labelling.services.wanted import items_want
+from serving.core.inclusion import UNSURE
 from serving.models import Deployment, Prediction
-from serving.selectors import audited_since, disagreed_since, unsure_since
+from serving.selectors import disagreed_since, drawn_since, unsure_since
 from serving.services.drift import drift_look
 
 AUDITED = "Drawn at random from live traffic, to compare the models of a rollout."
 UNSURE_OF = "The model was unsure of it in live traffic."
 DISAGREED_ON = "Champion and challenger disagree on it in live traffic."
-UNSURE = 0.5  # of its best guess
 # So many picked ones wait at most: what is asked is to be fresh, and the ranking has its place too.
 MOST_WAITING = 200
 PERIOD = timedelta(seconds=2)
@@ -53,7 +55,9 @@ def production_look() -> None:
 def _want(deployment: Deployment, since: datetime) -> None:
     project = deployment.project
     kind = Wanted.Kind
-    items_want(project=project, digests=audited_since(deployment, since), kind=kind.AUDIT, reason=AUDITED)
+    for even, what, reason in ((True, kind.AUDIT, AUDITED), (False, kind.TRAFFIC, UNSURE_OF)):
+        chances = drawn_since(deployment, since, even=even)
+        items_want(project=project, digests=list(chances), kind=what, reason=reason, inclusion=chances)
     picked = (
         (disagreed_since(deployment, since), DISAGREED_ON),
         (unsure_since(deployment, since, UNSURE), UNSURE_OF),

@@ -60,6 +60,7 @@ class Mirrored:
                     unit=told.unit,
                     bucket=told.bucket,
                     audited=told.audited,
+                    inclusion=told.inclusion,
                     shadow_of=told.id,
                     top=heard.likeliest(len(told.top)) if heard else [],
                     decode_ms=told.decode_ms,
@@ -69,6 +70,6 @@ class Mirrored:
         predictions_store(predictions=made)
         predictions_count(self.project, self.live.plan.mode, made)
         for told, shadow, data in zip(self.told, made, self.images, strict=False):
-            if shadow.top and shadow.top[0]["label"] != told.top[0]["label"] and not told.audited:
+            if shadow.top and shadow.top[0]["label"] != told.top[0]["label"] and told.inclusion is None:
                 what = (self.rollout_id, told.project_id, told.digest, data)
                 Kept(*what, Wanted.Kind.TRAFFIC, DISAGREED_ON).do()

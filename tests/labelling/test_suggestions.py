@@ -18,6 +18,12 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _wanted_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that chance does not decide which of few items are asked for the comparison."""
+    monkeypatch.setattr("labelling.services.leases.WANTED_SHARE", 1.0)
+
+
 def offered(project: Project, item: Item, *names: str) -> uuid.UUID:
     token, question = uuid.uuid4(), project.questions.get()
     labels = [Label.objects.get(question=question, name=name).pk for name in names]
@@ -92,10 +98,7 @@ def test_only_items_wanted_for_it_come_with_a_list() -> None:
     assert not Lease.objects.exclude(lists={}).exists()
 
 
-def test_what_is_withdrawn_is_not_asked_but_answered_by_who_sees_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("labelling.services.leases.WANTED_SHARE", 1.0)
+def test_what_is_withdrawn_is_not_asked_but_answered_by_who_sees_it() -> None:
     project = factories.project(holdout_queue_share=0.0)
     items = [factories.item(project) for _ in range(2)]
     tokens = [offered(project, item, "cat", "dog") for item in items]

@@ -9,7 +9,11 @@ from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
 from labelling.services.annotations import annotation_record
 from labelling.services.leases import lease_items
 from labelling.services.queue import RankedItem, queue_swap
+from labelling.services.wanted import items_want
 from learning.models import TrainingRun
+from serving.core.modes import mode_named
+from serving.core.modes.ab import Config
+from serving.core.records import to_json
 from serving.models import Deployment, Prediction
 from serving.selectors.evidence import evidence_of
 from serving.services.afterwards import afterwards
@@ -93,6 +97,68 @@ def test_what_is_drawn_from_live_traffic_is_asked_blind_and_counts(service: Serv
     assert judged(rolled) == 0
     Item.objects.filter(project=project, digest__in=drawn).update(split=Item.Split.HOLDOUT)
     assert judged(rolled) == len(drawn)
+
+
+def test_what_a_model_is_unsure_of_is_drawn_more_often_and_weighed_less(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.core.inclusion.UNSURE", 2.0)
+    project = service.project
+    rolled = rollout(service, "ab", trained.version(project, seed=1), audit_share=0.2)
+    for image, truth in images(60):
+        item = factories.item(project, data=image)
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
+        rolled.ask(image)
+    made = Prediction.objects.filter(rollout=rolled.pk)
+    assert all(one.inclusion in (None, pytest.approx(0.6)) for one in made)
+    assert not made.filter(audited=True, inclusion=None).exists()
+    assert made.filter(audited=False).exclude(inclusion=None).exists()
+    production_look_now()
+    wanted = Wanted.objects.select_related("item")
+    chances = {one.digest: one.inclusion for one in made.exclude(inclusion=None)}
+    assert {one.item.digest: one.inclusion for one in wanted} == chances
+    answer(rolled, [one.item for one in wanted])
+    by_arm = to_json(evidence_of(rolled.row))["weighted"].values()
+    assert sum(one["n"] for one in by_arm) == len(chances)
+    assert sum(one["w"] for one in by_arm) == pytest.approx(len(chances) / 0.6)
+    # What decides still counts the evenly drawn only.
+    assert judged(rolled) == made.filter(audited=True).count()
+    verdict = mode_named("ab").decide(Config(), evidence_of(rolled.row))
+    assert "weighted" in {one.name for one in verdict.figures}
+
+
+def test_a_label_carries_the_chance_of_its_draw(service: Service) -> None:
+    project = service.project
+    items = [factories.item(project) for _ in range(3)]
+    held_out = factories.item(project, split=Item.Split.HOLDOUT)
+    drawn = {items[0].digest: 0.25}
+    items_want(project=project, digests=list(drawn), kind="audit", reason="", inclusion=drawn)
+    queue_swap(
+        project=project,
+        entries=[RankedItem(items[1].pk, 1.0, inclusion=0.5), RankedItem(items[2].pk, 0.5)],
+        round_number=1,
+        strategy="random",
+        reason="",
+        model_digest="",
+        through_annotation=0,
+    )
+    person, question = factories.member(project), project.questions.get()
+    while leases := lease_items(project=project, annotator=person, count=4):
+        for lease in leases:
+            annotation_record(
+                project=project,
+                annotator=person,
+                uuid=uuid.uuid4(),
+                item=lease.item,
+                question=question,
+                label=question.labels.first(),
+                seconds=1.0,
+            )
+    said = {one.item_id: one for one in Annotation.objects.all()}
+    expected = {items[0].pk: 0.25, items[1].pk: 0.5, items[2].pk: None, held_out.pk: project.holdout_share}
+    assert said.keys() == expected.keys()
+    for pk, one in said.items():
+        assert one.inclusion == (None if one.source == Lease.Source.RANDOM else expected[pk])
 
 
 def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Service) -> None:

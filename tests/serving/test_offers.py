@@ -79,8 +79,9 @@ def answer_all(project: Project, person: User) -> None:
 
 
 def test_an_annotators_choice_decides_an_interleaving(
-    rolled: Rolled, live_server: LiveServer, page: Page
+    rolled: Rolled, live_server: LiveServer, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("labelling.services.leases.WANTED_SHARE", 0.7)
     project = rolled.service.project
     assert offers_missing() == [rolled.row]
     make_offers()

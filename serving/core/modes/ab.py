@@ -22,13 +22,14 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
-from serving.core.modes.figures import NORMAL, evidence_figure
+from serving.core.modes.figures import NORMAL, evidence_figure, weighted_shares
 from serving.core.records import Settings, setting
 from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
 from serving.core.statistics.holm import holm
 from serving.core.statistics.mean_difference import anytime_p, half_width
 from serving.core.statistics.sample_ratio import log_mismatch_evidence
 from serving.core.statistics.sample_size import labels_by_arms
+from serving.core.statistics.weighting import WeightedSums
 
 MISMATCH = 0.001  # chance of taking arms for mixed up that are not
 
@@ -91,6 +92,7 @@ class Measured:
 class Evidence:
     units: dict[str, int] = field(default_factory=dict)  # by arm: all that were assigned, labelled or not
     metrics: dict[str, Measured] = field(default_factory=dict)  # those of the config
+    weighted: dict[str, WeightedSums] = field(default_factory=dict)  # by arm: unevenly drawn labels too
 
 
 class _Compared(NamedTuple):
@@ -213,6 +215,7 @@ def _figures(
         )
         saved = f"{title}: noise that the champion's confidence explains"
         found.append(figure(f"{name}-saved", saved, "", one.saved, n=float(one.n)))
+    found += weighted_shares(evidence.weighted)
     units = sum(evidence.units.values())
     found.append(evidence_figure("Evidence of a wrong split", mismatch, MISMATCH, units, "sample-ratio"))
     return tuple(found)

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Outlook, Split, State, Verdict, figure, mode
-from serving.core.modes.figures import evidence_figure, share
+from serving.core.modes.figures import evidence_figure, share, weighted_shares
 from serving.core.records import Settings, setting
 from serving.core.statistics.burst import BLOCKS, RECENT, log_since_any
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.rate_test import log_excess_evidence, null_share
 from serving.core.statistics.sample_size import labels_by_arms
 from serving.core.statistics.strata import Difference, Stratum, counts_of, pooled_difference
+from serving.core.statistics.weighting import WeightedSums
 
 Floats = NDArray[np.float64]
 SPENT = {"errors": 0.5, "slow": 0.25, "accuracy": 0.25}  # of abort_alpha
@@ -121,6 +122,7 @@ class Evidence:
     load_failed: bool = False
     # The newest. Decisions from before there were blocks have none, and count from the beginning.
     blocks: tuple[Block, ...] = ()
+    weighted: dict[str, WeightedSums] = field(default_factory=dict)  # by arm: unevenly drawn labels too
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -259,6 +261,7 @@ def _figures(
     x, n, y, m = counts_of(evidence.labels).sum(axis=0).tolist()
     yield share("accuracy", "Right", CHAMPION, x, n, level)
     yield share("accuracy", "Right", CHALLENGER, y, m, level)
+    yield from weighted_shares(evidence.weighted)
     if labels.n:
         middle, half = float(labels.difference), _half(labels, config.alpha, config)
         sides = {"low": middle - half, "high": middle + half, "n": float(labels.n)}

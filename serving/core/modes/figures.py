@@ -1,9 +1,10 @@
 """Figures that several modes show."""
 
 import math
+from collections.abc import Mapping
 
 from learning.core.confidence_sequence import anytime_interval
-from serving.core.modes.base import Figure, figure
+from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, figure
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.weighting import WeightedSums
 
@@ -25,6 +26,16 @@ def weighted_share(name: str, title: str, arm: str, sums: WeightedSums) -> Figur
         return figure(name, title, arm, None)
     half = NORMAL * math.sqrt(sums.variance)
     return figure(name, title, arm, sums.mean, low=sums.mean - half, high=sums.mean + half, n=sums.effective)
+
+
+def weighted_shares(sums: Mapping[str, WeightedSums]) -> list[Figure]:
+    """For each arm that has labels; none for evidence from before such labels counted."""
+    title = "Right, all labels, weighted"
+    return [
+        weighted_share("weighted", title, arm, sums[arm])
+        for arm in (CHAMPION, CHALLENGER)
+        if arm in sums and sums[arm].n
+    ]
 
 
 def evidence_figure(title: str, log_e: float, alpha: float, n: float, name: str = "evidence") -> Figure:

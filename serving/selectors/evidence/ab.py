@@ -1,6 +1,7 @@
 from typing import Any
 
 from serving.models import Arm, Rollout
+from serving.selectors.evidence.weighted import weighted_by_arm
 from serving.selectors.truth import served
 
 _UNITS = """
@@ -36,6 +37,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     return {
         "units": {row["arm"]: row["n"] for row in served(rollout, _UNITS)},
         "metrics": {name: _measured(rollout, name) for name in rollout.config["metrics"]},
+        "weighted": weighted_by_arm(rollout),
     }
 
 

@@ -8,6 +8,7 @@ from serving.core.modes.canary import Config
 from serving.core.records import from_json
 from serving.core.statistics.burst import RECENT
 from serving.models import Arm, Rollout
+from serving.selectors.evidence.weighted import weighted_by_arm
 from serving.selectors.truth import served
 
 _TRAFFIC = """,
@@ -52,6 +53,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "seconds": (timezone.now() - began).total_seconds(),
         **{arm: traffic[arm] for arm in (Arm.CHAMPION, Arm.CHALLENGER) if arm in traffic},
         "labels": [strata[phase] for phase in sorted(strata)],
+        "weighted": weighted_by_arm(rollout),
         "blocks": _blocks(rollout, began, slow),
         "load_failed": bool(rollout.arms.get(name=Arm.CHALLENGER).load_error),
     }

@@ -6,7 +6,8 @@ from serving.selectors.truth import served
 # An image that is sent again is no new evidence: the first pair of each counts.
 _PAIRS = """,
 pairs as (
-    select distinct on (shadow.digest) champion.guess as old, shadow.guess as new, shadow.truth, shadow.weight
+    select distinct on (shadow.digest) champion.guess as old, shadow.guess as new, shadow.truth,
+        shadow.known, shadow.weight
     from served shadow join served champion on champion.id = shadow.shadow_of
     where shadow.status = 'shadow'
     order by shadow.digest, shadow.created_at
@@ -18,12 +19,13 @@ select count(*) as pairs, count(*) filter (where old = new) as agreements,
     count(*) filter (where old <> truth and new = truth) as only_new,
     count(*) filter (where old = truth and new <> truth) as only_old,
     count(*) filter (where old <> truth and new <> truth) as both_wrong,
-    coalesce(sum(weight) filter (where truth is not null), 0) as w,
-    coalesce(sum(weight ^ 2) filter (where truth is not null), 0) as w2,
-    coalesce(sum(weight) filter (where old = truth), 0) as old_wy,
-    coalesce(sum(weight ^ 2) filter (where old = truth), 0) as old_w2y,
-    coalesce(sum(weight) filter (where new = truth), 0) as new_wy,
-    coalesce(sum(weight ^ 2) filter (where new = truth), 0) as new_w2y
+    count(known) as labels,
+    coalesce(sum(weight) filter (where known is not null), 0) as w,
+    coalesce(sum(weight ^ 2) filter (where known is not null), 0) as w2,
+    coalesce(sum(weight) filter (where old = known), 0) as old_wy,
+    coalesce(sum(weight ^ 2) filter (where old = known), 0) as old_w2y,
+    coalesce(sum(weight) filter (where new = known), 0) as new_wy,
+    coalesce(sum(weight ^ 2) filter (where new = known), 0) as new_w2y
 from pairs
 """
 _CLASSES = """
@@ -46,7 +48,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
             of[row[side]] = of.get(row[side], 0) + row["n"]
     speed = {row["told"]: row for row in served(rollout, _SPEED)}
     challenger = rollout.arms.get(name=Arm.CHALLENGER)
-    labels = sum(counts[name] for name in ("both_right", "only_new", "only_old", "both_wrong"))
+    labels = counts["labels"]
     plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong")
     return {
         **{name: counts[name] for name in plain},

@@ -12,6 +12,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, samplesize_proportions_2indep_onetail
 from statsmodels.stats.weightstats import DescrStatsW
 
+from serving.core.assignment import bucket
+from serving.core.inclusion import UNSURE, chance, drawn
 from serving.core.statistics.agreement import jensen_shannon, kappa
 from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
 from serving.core.statistics.holm import holm
@@ -62,11 +64,41 @@ def test_a_weighted_mean_is_statsmodels_and_corrects_what_was_chosen() -> None:
     # Every draw of 6 items of which the first is always taken: the two sums are right on average.
     truth, p = np.array([0.0, 1, 1, 0, 1, 1]), np.array([1.0, 0.3, 0.3, 0.3, 0.3, 0.3])
     total = np.zeros(2)
-    for drawn in product([0, 1], repeat=6):
-        there = np.array(drawn)
+    for draw in product([0, 1], repeat=6):
+        there = np.array(draw)
         found = WeightedSums.of(truth[there == 1], 1 / p[there == 1])
         total += np.prod(np.where(there, p, 1 - p)) * np.array([found.wy, found.w])
     assert total == pytest.approx([4, 6])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_drawn_with_a_known_chance_say_how_right_a_model_is_on_all(seed: int) -> None:
+    """Unsure answers are asked three times as often and wrong more often: weighed, they mislead nobody."""
+    rng = np.random.default_rng(seed)
+    size, runs = 1500, 150
+    sure = np.where(rng.random(size) < 0.3, rng.uniform(0.2, UNSURE, size), rng.uniform(UNSURE, 1, size))
+    right = (rng.random(size) < sure).astype(float)
+    plain, corrected, totals, covered = [], [], [], 0
+    for run in range(runs):
+        places = [bucket(f"salt {seed} {run} audited", f"digest {n}") for n in range(size)]
+        chances = [drawn(n, 0.1, one) for n, one in zip(places, sure.tolist(), strict=True)]
+        asked = np.array([one is not None for one in chances])
+        sums = WeightedSums.of(right[asked], 1 / np.array([one for one in chances if one]))
+        plain.append(right[asked].mean() - right.mean())
+        corrected.append((sums.mean or 0) - right.mean())
+        totals.append(sums.wy / size - right.mean())
+        covered += abs(corrected[-1]) <= 1.96 * np.sqrt(sums.variance)
+    for errors in (corrected, totals):  # Hajek's, Horvitz and Thompson's
+        assert abs(np.mean(errors)) < 4 * np.std(errors) / np.sqrt(runs)
+    assert np.mean(plain) < -0.05
+    assert covered >= 0.9 * runs
+    assert np.std(corrected) < np.std(totals)
+
+
+def test_the_even_audit_is_part_of_what_is_drawn() -> None:
+    assert [drawn(n, 0.1, 0.9) for n in (0.05, 0.2, 0.5)] == [0.1, None, None]
+    assert [drawn(n, 0.1, 0.4) for n in (0.05, 0.2, 0.5)] == [pytest.approx(0.3), pytest.approx(0.3), None]
+    assert (chance(0.5, 0.4), chance(0.0, 0.4), drawn(0.0, 0.0, 0.4)) == (1.0, 0.0, None)
 
 
 def test_a_pooled_difference_of_one_period_is_agrestis_and_of_two_compares_within() -> None:

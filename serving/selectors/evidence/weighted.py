@@ -1,0 +1,23 @@
+"""How right each arm is on all live traffic, from every label whose chance is known."""
+
+from typing import Any
+
+from serving.models import Rollout
+from serving.selectors.truth import served
+
+# An image counts once an arm. Right is 1 and wrong 0, so y is its own square.
+_SUMS = """,
+judged as (
+    select distinct on (arm, digest) arm, (guess = known)::int::float8 as y, weight as w
+    from served where known is not null and weight is not null and status = 'ok'
+    order by arm, digest, created_at
+)
+select arm, count(*) as n, sum(w) as w, sum(w * y) as wy, sum(w ^ 2) as w2, sum(w ^ 2 * y) as w2y,
+    sum(w ^ 2 * y) as w2yy
+from judged group by arm
+"""
+
+
+def weighted_by_arm(rollout: Rollout) -> dict[str, dict[str, Any]]:
+    """WeightedSums, as JSON, by the arm's name."""
+    return {row.pop("arm"): row for row in served(rollout, _SUMS)}
