@@ -63,9 +63,12 @@ def learners_of(project: Project) -> list[Learner]:
     return list(learners.order_by("question__position", "question_id"))
 
 
-def learner_of(project: Project) -> Learner | None:
-    """The learner of the project's first question, whose recipe the others share."""
-    return next(iter(learners_of(project)), None)
+def learner_of(project: Project, question: str = "") -> Learner | None:
+    """The learner of the question with this key, or of the first one; all share one recipe.
+
+    None for a key that no question has, and until the first tick has made the learner.
+    """
+    return next((one for one in learners_of(project) if question in ("", one.question.key)), None)
 
 
 def methods_offered(learner: Learner | None = None) -> dict[str, Method]:
@@ -74,7 +77,8 @@ def methods_offered(learner: Learner | None = None) -> dict[str, Method]:
 
     The one in use stays.
     """
-    ruled = learner is not None and rules_of(learner).filter(enabled=True).exists()
+    # The questions share the recipe: rules of one are enough, and for the others it falls back.
+    ruled = learner is not None and Rule.objects.filter(project=learner.project_id, enabled=True).exists()
     several = learner is not None and learner.project.questions.count() > 1
     fitting = {name: one for name, one in METHODS.items() if several or one.together is None}
     used = learner.method if learner else ""

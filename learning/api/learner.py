@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -19,9 +19,13 @@ from learning.core.methods import Method
 from learning.core.strategies import STRATEGIES, Strategy
 from learning.models import Learner
 from learning.policy_selectors import augmentations_of
-from learning.selectors import backbones_of, learner_of, methods_offered
+from learning.selectors import backbones_of, learner_of, learners_of, methods_offered
 from learning.services.learners import learner_update
 
+NOT_YET = "The learner is not set up yet: a worker does it within a second. Ask again then."
+QUESTION = OpenApiParameter(
+    "question", str, description="The key of one of the project's questions; the first one's if left out."
+)
 CHANGED = ("enabled", "strategy", "method", "backbone", "augmentation", "retrain_after", "target")
 
 
@@ -33,6 +37,8 @@ class ChoiceSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
+    question = serializers.CharField(read_only=True)
+    questions = serializers.ListField(child=serializers.CharField(), read_only=True)
     enabled = serializers.BooleanField()
     strategy = serializers.CharField()
     method = serializers.CharField()
@@ -48,15 +54,17 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class LearnerApiView(APIView):
-    @extend_schema(responses=LearnerSerializer)
+    @extend_schema(parameters=[QUESTION], responses=LearnerSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """What is learned and asked, and what else could be."""
-        return Response(_as_json(_learner(request, slug)))
+        """What is learned and asked, and what else could be; the outlook is the question's own."""
+        return Response(_as_json(learner_asked(request, slug)))
 
-    @extend_schema(request=LearnerSerializer(partial=True), responses=LearnerSerializer)
+    @extend_schema(
+        parameters=[QUESTION], request=LearnerSerializer(partial=True), responses=LearnerSerializer
+    )
     def patch(self, request: Request, slug: str) -> Response:
-        """Change any of the fields that are not read-only; a new ranking follows."""
-        learner = _learner(request, slug)
+        """Change what is not read-only, for all questions, which share it; a new ranking follows."""
+        learner = learner_asked(request, slug)
         changes = checked(LearnerSerializer(data=request.data, partial=True))
         try:
             learner_update(learner=learner, **changes)
@@ -65,16 +73,24 @@ class LearnerApiView(APIView):
         return Response(_as_json(learner))
 
 
-def _learner(request: Request, slug: str) -> Learner:
-    learner = learner_of(project_for(sender(request), slug, Membership.Role.MANAGER))
+def learner_asked(request: Request, slug: str) -> Learner:
+    """The learner of the question that `?question=` names, or of the first one, for a manager."""
+    project = project_for(sender(request), slug, Membership.Role.MANAGER)
+    key = request.query_params.get("question", "")
+    learner = learner_of(project, key)
+    if learner is None and key and project.questions.exists() and learner_of(project) is not None:
+        known = ", ".join(project.questions.order_by("position", "id").values_list("key", flat=True))
+        raise Http404(f"There is no question '{key[:40]}' with a learner; there are: {known}.")
     if learner is None:
-        raise Http404("The learner is not set up yet: a worker does it within a second. Ask again then.")
+        raise Http404(NOT_YET)
     return learner
 
 
 def _as_json(learner: Learner) -> dict[str, object]:
     return {
         **{name: getattr(learner, name) for name in CHANGED},
+        "question": learner.question.key,
+        "questions": [one.question.key for one in learners_of(learner.project)],
         "outlook": learner.outlook,
         "augmentations": list(augmentations_of(learner.project)),
         "backbones": list(backbones_of(learner.project)),

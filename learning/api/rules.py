@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from labelling.api.requests import checked, sender
 from labelling.models import Membership
 from labelling.selectors import project_for
+from learning.api.learner import NOT_YET, QUESTION, learner_asked
 from learning.models import Learner, Rule
 from learning.selectors import learner_of, metadata_fields, rule_check_of, rules_of
 from learning.services.rule_contents import (
@@ -48,6 +49,7 @@ class RuleSerializer(serializers.Serializer[dict[str, Any]]):
         write_only=True,
         help_text="Instead of label and conditions: image's name or digest -> label's name.",
     )
+    question = serializers.CharField(read_only=True, help_text="The key of the question that it answers.")
     table_rows = serializers.IntegerField(read_only=True)
     found = serializers.JSONField(
         read_only=True,
@@ -63,10 +65,10 @@ class RulesSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RulesApiView(APIView):
-    @extend_schema(operation_id="projects_rules_list", responses=RulesSerializer)
+    @extend_schema(operation_id="projects_rules_list", parameters=[QUESTION], responses=RulesSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """Every rule, and what it does."""
-        learner = _learner(request, slug)
+        """Every rule of a question, and what it does."""
+        learner = learner_asked(request, slug)
         return Response(
             {
                 "rules": [_as_json(learner, rule) for rule in rules_of(learner)],
@@ -74,10 +76,10 @@ class RulesApiView(APIView):
             }
         )
 
-    @extend_schema(request=RuleSerializer, responses={201: RuleSerializer})
+    @extend_schema(parameters=[QUESTION], request=RuleSerializer, responses={201: RuleSerializer})
     def post(self, request: Request, slug: str) -> Response:
         """Write a rule; it is checked, and a training follows."""
-        learner = _learner(request, slug)
+        learner = learner_asked(request, slug)
         sent = checked(RuleSerializer(data=request.data))
         try:
             rule = rule_create(learner=learner, content=_content(learner, sent))
@@ -91,14 +93,12 @@ class RulesApiView(APIView):
 class RuleApiView(APIView):
     @extend_schema(responses=RuleSerializer)
     def get(self, request: Request, slug: str, pk: int) -> Response:
-        learner = _learner(request, slug)
-        return Response(_as_json(learner, _rule(learner, pk)))
+        return Response(_as_json(*_rule(request, slug, pk)))
 
     @extend_schema(request=RuleSerializer(partial=True), responses=RuleSerializer)
     def patch(self, request: Request, slug: str, pk: int) -> Response:
         """Change any of the fields; what is left out stays."""
-        learner = _learner(request, slug)
-        rule = _rule(learner, pk)
+        learner, rule = _rule(request, slug, pk)
         sent = checked(RuleSerializer(data=request.data, partial=True))
         try:
             content = _changed(learner, rule, sent) if sent.keys() & set(WRITTEN) else None
@@ -109,8 +109,8 @@ class RuleApiView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, slug: str, pk: int) -> Response:
-        learner = _learner(request, slug)
-        rule_delete(learner=learner, rule=_rule(learner, pk))
+        learner, rule = _rule(request, slug, pk)
+        rule_delete(learner=learner, rule=rule)
         return Response(status=HTTP_204_NO_CONTENT)
 
 
@@ -140,6 +140,7 @@ def _as_json(learner: Learner, rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.pk,
         "name": rule.name,
+        "question": learner.question.key,
         "enabled": rule.enabled,
         "label": names.get(rule.label_id or 0),
         "when": [{**one, "label": names.get(one["label"])} if "label" in one else one for one in rule.when],
@@ -148,12 +149,11 @@ def _as_json(learner: Learner, rule: Rule) -> dict[str, Any]:
     }
 
 
-def _learner(request: Request, slug: str) -> Learner:
-    learner = learner_of(project_for(sender(request), slug, Membership.Role.MANAGER))
+def _rule(request: Request, slug: str, pk: int) -> tuple[Learner, Rule]:
+    """The rule, and the learner of the question that it answers."""
+    project = project_for(sender(request), slug, Membership.Role.MANAGER)
+    rule = get_object_or_404(Rule.objects.select_related("label", "question"), project=project, pk=pk)
+    learner = learner_of(project, rule.question.key)
     if learner is None:
-        raise Http404("The learner is not set up yet: a worker does it within a second. Ask again then.")
-    return learner
-
-
-def _rule(learner: Learner, pk: int) -> Rule:
-    return get_object_or_404(rules_of(learner), pk=pk)
+        raise Http404(NOT_YET)
+    return learner, rule

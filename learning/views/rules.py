@@ -7,6 +7,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views import View
 
 from labelling.forms import take_errors
@@ -18,7 +19,15 @@ from learning.core.methods import METHODS
 from learning.core.weak.vote_file import MOST_BYTES, read_votes
 from learning.models import Learner, Rule, RuleCheck, TrainingRun, Work
 from learning.rule_forms import ConditionForm, RuleForm
-from learning.selectors import activity, learner_of, metadata_fields, rule_check_of, rules_of, worker_words
+from learning.selectors import (
+    activity,
+    learner_of,
+    learners_of,
+    metadata_fields,
+    rule_check_of,
+    rules_of,
+    worker_words,
+)
 from learning.services.learners import learner_update
 from learning.services.rule_checks import DRAFT, preview_request
 from learning.services.rule_contents import (
@@ -40,26 +49,27 @@ class RulesView(LoginRequiredMixin, View):
 
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
         project = project_for(request.user, slug, Membership.Role.MANAGER)
-        learner = learner_of(project)
+        learners = learners_of(project)
+        learner = _asked(request, project) if learners else None
         context = {
             **_context(request, project),
             "learner": learner,
-            "several": project.questions.count() > 1,
+            "learners": learners if len(learners) > 1 else [],
             **(_list(learner) if learner else {}),
         }
         template = "rules_list" if request.headers.get("HX-Request") else "rules"
         return render(request, f"learning/{template}.html", context)
 
     def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
-        """Let the model learn from the rules."""
-        learner = _learner(project_for(request.user, slug, Membership.Role.MANAGER))
+        """Let the models learn from the rules."""
+        learner = _asked(request, project_for(request.user, slug, Membership.Role.MANAGER))
         try:
             learner_update(learner=learner, method=METHOD)
         except ValidationError as error:
             messages.error(request, error.messages[0])
         else:
             messages.success(request, "The model learns from the rules now.")
-        return redirect("learning:rules", slug)
+        return _to_list(learner)
 
 
 class RuleView(LoginRequiredMixin, View):
@@ -67,19 +77,17 @@ class RuleView(LoginRequiredMixin, View):
 
     def get(self, request: SignedInRequest, slug: str, pk: int | None = None) -> HttpResponse:
         project = project_for(request.user, slug, Membership.Role.MANAGER)
-        learner = _learner(project)
-        rule = _rule(learner, pk)
+        learner, rule = _rule(request, project, pk)
         form = RuleForm(None, None, _labels(learner), _initial(learner, rule) if rule else None)
         return self._page(request, learner, rule, form)
 
     def post(self, request: SignedInRequest, slug: str, pk: int | None = None) -> HttpResponse:
         """Save what was sent; or, with an `action`, switch the rule on or off, or delete it."""
         project = project_for(request.user, slug, Membership.Role.MANAGER)
-        learner = _learner(project)
-        rule = _rule(learner, pk)
+        learner, rule = _rule(request, project, pk)
         if rule and "action" in request.POST:
             messages.success(request, _act(learner, rule, request.POST["action"]))
-            return redirect("learning:rules", slug)
+            return _to_list(learner)
         form = RuleForm(request.POST, request.FILES, _labels(learner))
         content = _content(learner, rule, form)
         if content:
@@ -92,7 +100,7 @@ class RuleView(LoginRequiredMixin, View):
                 take_errors(form, error)
             else:
                 messages.success(request, f"Rule '{content.name}' is saved.")
-                return redirect("learning:rules", slug)
+                return _to_list(learner)
         return self._page(request, learner, rule, form, status=422)
 
     def _page(
@@ -105,6 +113,8 @@ class RuleView(LoginRequiredMixin, View):
         context = {
             **_context(request, learner.project),
             "rule": rule,
+            "learner": learner,
+            "several": learner.project.questions.count() > 1,
             "form": form,
             "conditions": [
                 (
@@ -122,9 +132,10 @@ class RulePreviewView(LoginRequiredMixin, View):
     """What a rule that is not saved would do: a worker is asked, the part waits for it."""
 
     def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
-        learner = _learner(project_for(request.user, slug, Membership.Role.MANAGER))
+        project = project_for(request.user, slug, Membership.Role.MANAGER)
         number = request.POST.get("rule", "")
-        rule = _rule(learner, int(number)) if number.isdecimal() and len(number) < 15 else None
+        pk = int(number) if number.isdecimal() and len(number) < 15 else None
+        learner, rule = _rule(request, project, pk)
         form = RuleForm(request.POST, request.FILES, _labels(learner))
         content = _content(learner, rule, form)
         if content is None:
@@ -241,15 +252,30 @@ def _labels(learner: Learner) -> list[str]:
     return [label.name for label in learner.question.labels.all()]
 
 
-def _learner(project: Project) -> Learner:
-    learner = learner_of(project)
+def _asked(request: SignedInRequest, project: Project) -> Learner:
+    """The learner of the question that `?question=` names, or of the first one."""
+    return _there(learner_of(project, request.GET.get("question", "")))
+
+
+def _there(learner: Learner | None) -> Learner:
     if learner is None:
-        raise Http404("The learner is not set up yet: a worker does it within a second. Try again then.")
+        raise Http404(
+            "There is no such question, or its learner is not set up yet: a worker does it within a second."
+        )
     return learner
 
 
-def _rule(learner: Learner, pk: int | None) -> Rule | None:
-    return None if pk is None else get_object_or_404(rules_of(learner), pk=pk)
+def _rule(request: SignedInRequest, project: Project, pk: int | None) -> tuple[Learner, Rule | None]:
+    """The rule, if one is meant, and the learner of the question that it answers."""
+    if pk is None:
+        return _asked(request, project), None
+    rule = get_object_or_404(Rule.objects.select_related("label", "question"), project=project, pk=pk)
+    return _there(learner_of(project, rule.question.key)), rule
+
+
+def _to_list(learner: Learner) -> HttpResponse:
+    address = reverse("learning:rules", args=[learner.project.slug])
+    return redirect(f"{address}?question={learner.question.key}")
 
 
 def _context(request: SignedInRequest, project: Project) -> dict[str, Any]:

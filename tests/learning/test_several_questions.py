@@ -11,9 +11,10 @@ from labelling.services.annotations import annotation_record
 from labelling.services.questions import question_add
 from learning.core.methods import METHODS
 from learning.core.turns import take_turns
-from learning.models import Learner, ModelVersion, TrainingRun
+from learning.models import Learner, ModelVersion, Rule, RuleCheck, TrainingRun
 from learning.selectors import methods_offered
 from learning.services.learners import learner_update, learners_ensure
+from learning.services.rule_checks import check_do
 from learning.services.runs import runs_create_due
 from learning.services.training import run_train
 from learning.services.work import works_to_send
@@ -178,3 +179,82 @@ def test_turns_ask_each_item_once_at_its_best_place() -> None:
     assert take_turns([np.array([1, 2, 3, 4]), np.array([3, 9, 1])]).tolist() == [1, 3, 2, 9, 4]
     assert take_turns([np.array([], np.int64), np.array([5, 6])]).tolist() == [5, 6]
     assert take_turns([]).tolist() == []
+
+
+def test_each_question_has_rules_of_its_own() -> None:
+    project, digit, parity, truth = two_questions(80)
+    answer(digit, truth, 20)
+    answer(parity, odd(truth), 20)
+    client = Client()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    address = f"/api/v1/projects/{project.slug}/rules"
+    when = [{"kind": "metadata", "field": "width", "operator": ">", "value": "1"}]
+    sent = {"name": "wide", "label": "odd", "when": when}
+    refused = client.post(address, sent, content_type="application/json")
+    assert "there is no label 'odd'" in refused.json()["detail"]
+    made = client.post(f"{address}?question=parity", sent, content_type="application/json")
+    assert (made.status_code, made.json()["question"]) == (201, "parity")
+    # The same name is free for the other question, and each list holds its own.
+    first = client.post(address, {**sent, "label": "3"}, content_type="application/json").json()
+    assert [one["id"] for one in client.get(address).json()["rules"]] == [first["id"]]
+    (own,) = client.get(f"{address}?question=parity").json()["rules"]
+    assert (own["id"], own["label"]) == (made.json()["id"], "odd")
+    changed = client.patch(f"{address}/{own['id']}", {"label": "even"}, content_type="application/json")
+    assert changed.json()["label"] == "even"
+    unknown = client.get(f"{address}?question=colour")
+    assert (unknown.status_code, "there are: label, parity" in unknown.content.decode()) == (404, True)
+
+    for check in works_to_send(RuleCheck):
+        assert check_do(check_id=check)
+    (own,) = client.get(f"{address}?question=parity").json()["rules"]
+    assert own["found"]["votes"] == Item.objects.filter(project=project, split=Item.Split.POOL).count()
+    # The recipe is shared; where a question had no rules it would fall back by itself.
+    learner_update(learner=Learner.objects.get(question=digit), method="weak-supervision")
+    train_all()
+    assert newest(parity).card["rules"] != newest(digit).card["rules"]
+
+
+def test_the_rules_page_shows_and_writes_those_of_the_question_asked_for() -> None:
+    project, _, parity, _ = two_questions(12)
+    client = Client()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    page = f"/projects/{project.slug}/rules/"
+    assert "Odd or even?</a>" in client.get(page).content.decode()
+    sent = {
+        "name": "all",
+        "source": "conditions",
+        "label": "odd",
+        "c0-kind": "metadata",
+        "c0-field": "width",
+        "c0-operator": ">",
+        "c0-value": "1",
+    }
+    new = client.get(f"{page}new/?question=parity").content.decode()
+    assert "It answers: Odd or even?" in new
+    saved = client.post(f"{page}new/?question=parity", sent)
+    assert saved.headers.get("Location") == f"{page}?question=parity", saved.content.decode()
+    rule = Rule.objects.get(question=parity)
+    assert 'aria-label="Rule all"' in client.get(f"{page}?question=parity").content.decode()
+    assert 'aria-label="Rule all"' not in client.get(page).content.decode()
+    off = client.post(f"{page}{rule.pk}/", {"action": "disable"})
+    assert off.headers["Location"] == f"{page}?question=parity"
+    assert client.get(f"{page}?question=x").status_code == 404
+
+
+def test_the_learners_api_tells_the_outlook_of_each_question() -> None:
+    project, digit, parity, truth = two_questions(120)
+    answer(digit, truth, 30)
+    answer(parity, odd(truth), 30)
+    answer(parity, odd(truth), 20, Item.Split.HOLDOUT)
+    train_all()
+    client = Client()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    address = f"/api/v1/projects/{project.slug}/learner"
+    first, second = client.get(address).json(), client.get(f"{address}?question=parity").json()
+    assert (first["question"], second["question"]) == ("label", "parity")
+    assert first["questions"] == ["label", "parity"]
+    assert second["outlook"] == Learner.objects.get(question=parity).outlook != first["outlook"]
+    changed = client.patch(f"{address}?question=parity", {"target": 0.9}, content_type="application/json")
+    assert changed.json()["question"] == "parity"
+    assert set(Learner.objects.filter(project=project).values_list("target", flat=True)) == {0.9}
+    assert client.get(f"{address}?question=colour").status_code == 404
