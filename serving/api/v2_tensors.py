@@ -45,7 +45,8 @@ def asked_for(body: bytes) -> Asked:
         raise ParseError("The body is not JSON: the reference page shows what to send.") from error
     if not isinstance(sent, dict):
         raise ParseError("The body must be an object with 'inputs'.")
-    request_id, parameters = sent.get("id"), sent.get("parameters") or {}
+    request_id, parameters = sent.get("id"), sent.get("parameters")
+    parameters = {} if parameters is None else parameters
     if not isinstance(request_id, str | None):
         raise ParseError("'id' must be a text.")
     if not isinstance(parameters, dict):
