@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.pictures import Pictures, digits, fashion, larger_sets
 from benchmarks.report import Claim, print_report
 from learning.core.augmentation import AUGMENTATIONS, Policy
-from learning.core.children.child import child_train
+from learning.core.children.children import children_train
 from learning.core.children.judge import Judge, channels_first
 from learning.core.networks.pretrain import SIZE
 from learning.core.policy_search.base import Judged
@@ -34,7 +34,7 @@ from learning.core.pretraining import Answered
 SEARCHED = ("random", "density-matching", "ppo", "reinforce")
 LEARNER = "ppo"
 BESIDE = "trivial-augment-wide"
-FINAL = ChildPlan("medium", looked_at=40_000)
+FINAL = ChildPlan("medium", looked_at=6_000, batch=64)
 SHORT = ChildPlan(looked_at=600)
 FASHION_IMAGES = 6_000
 COUNTS = (200, 1_000)
@@ -191,8 +191,9 @@ def _accuracy(job: tuple[str | Policy, Key, ChildPlan]) -> float:
     augment = AUGMENTATIONS[way].apply if isinstance(way, str) else way
     known, test = setting.known, setting.test
     images = channels_first(known.images)
-    child = child_train(images, torch.from_numpy(known.labels), setting.classes, augment, plan, key[2])
-    guess = child.logits(channels_first(test.images)).argmax(axis=1)
+    truth = torch.from_numpy(known.labels)
+    children = children_train([images], [truth], setting.classes, augment, plan, [key[2]])
+    guess = children.logits([channels_first(test.images)])[0].argmax(axis=1)
     return 100 * float((guess == test.labels).mean())
 
 

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from learning.core.augmentation.base import OPERATIONS
-from learning.core.augmentation.grouped import Choice, apply_each
+from learning.core.augmentation.grouped import Choice, apply_groups
 from learning.core.lazy import lazy
 
 if TYPE_CHECKING:
@@ -63,23 +63,28 @@ class Policy:
 
     def __call__(self, images: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
         count = len(images)
-        mine = torch.randint(len(self.sub_policies), (count,), generator=generator).tolist()
+        mine = torch.randint(len(self.sub_policies), (count,), generator=generator)
         for place in range(max(map(len, self.sub_policies))):
-            lots = torch.rand(count, 2, generator=generator).tolist()
-            images = apply_each(
-                images,
-                [self._choice(one, place, *lot) for one, lot in zip(mine, lots, strict=True)],
-                generator,
-            )
+            happens, sign = torch.rand(2, count, generator=generator)
+            images = apply_groups(images, self._groups(place, mine, happens, sign), generator)
         return images
 
-    def _choice(self, number: int, place: int, happens: float, sign: float) -> Choice | None:
-        sub_policy = self.sub_policies[number]
-        if place >= len(sub_policy) or happens >= sub_policy[place].probability:
-            return None
-        one = OPERATIONS[sub_policy[place].operation]
-        value = one.value(sub_policy[place].magnitude)
-        return one.name, -value if one.signed and sign < 0.5 else value
+    def _groups(
+        self, place: int, mine: "torch.Tensor", happens: "torch.Tensor", sign: "torch.Tensor"
+    ) -> Iterator[tuple[Choice, "torch.Tensor"]]:
+        """What this place of each sub-policy does, and to which pictures."""
+        for number, sub_policy in enumerate(self.sub_policies):
+            if place >= len(sub_policy):
+                continue
+            applied = sub_policy[place]
+            one = OPERATIONS[applied.operation]
+            value = one.value(applied.magnitude)
+            here = (mine == number) & (happens < applied.probability)
+            if one.signed:
+                negative = here & (sign < 0.5)
+                yield (one.name, -value), negative.nonzero()[:, 0]
+                here &= sign >= 0.5
+            yield (one.name, value), here.nonzero()[:, 0]
 
     def as_json(self) -> dict[str, Any]:
         return {

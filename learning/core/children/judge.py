@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from learning.core.augmentation import AUGMENTATIONS, Augment
-from learning.core.children.child import Child, ChildDiverged, child_train
+from learning.core.children.children import ChildDiverged, Children, children_train
 from learning.core.methods.folds import Rows, folds
 from learning.core.policy_search.base import Judged
 from learning.core.policy_search.labels import too_few
@@ -57,10 +57,9 @@ class Judge:
         return Outcome(right, False, time.perf_counter() - began)
 
     @cached_property
-    def plain(self) -> list[Child]:
+    def plain(self) -> Children:
         """Children that learned pictures as they are, one a half."""
-        unchanged = AUGMENTATIONS["none"].apply
-        return [self._child(unchanged, learned, number) for number, (learned, _) in enumerate(self.parts)]
+        return self._children(AUGMENTATIONS["none"].apply, self.parts, 0)
 
     def halves(self, trial: Trial) -> list[tuple[Rows, Rows]]:
         """Of finalists drawn anew: what the search found on its own may be chance."""
@@ -69,27 +68,29 @@ class Judge:
         return folds(self.labels.numpy(), FOLDS, np.random.default_rng([self.seed, trial.seed]))
 
     def _by_children(self, augment: Augment, seed: int, parts: Sequence[tuple[Rows, Rows]]) -> float:
-        right = asked = 0
-        for number, (learned, held_out) in enumerate(parts):
-            child = self._child(augment, learned, seed + number)
-            guess = child.logits(self.images[held_out]).argmax(axis=1)
-            right += int((guess == self.labels[held_out].numpy()).sum())
-            asked += len(held_out)
-        return right / asked
+        found = self._children(augment, parts, seed).logits([self.images[asked] for _, asked in parts])
+        return self._right(found, parts)
 
     def _by_density(self, augment: Augment, seed: int) -> float:
         """Lim et al. 2019, equation 2: are changed pictures still recognised by who knows none of them?"""
         generator = torch.Generator().manual_seed(seed)
-        right: list[NDArray[np.bool_]] = []
-        for child, (_, held_out) in zip(self.plain, self.parts, strict=True):
-            for _ in range(LOOKS):
-                guess = child.logits(augment(self.images[held_out], generator)).argmax(axis=1)
-                right.append(guess == self.labels[held_out].numpy())
+        looks = [
+            self.plain.logits([augment(self.images[asked], generator) for _, asked in self.parts])
+            for _ in range(LOOKS)
+        ]
+        return float(np.mean([self._right(found, self.parts) for found in looks]))
+
+    def _right(self, logits: Sequence[NDArray[np.float32]], parts: Sequence[tuple[Rows, Rows]]) -> float:
+        truth = self.labels.numpy()
+        right = [
+            found.argmax(axis=1) == truth[asked] for found, (_, asked) in zip(logits, parts, strict=True)
+        ]
         return float(np.concatenate(right).mean())
 
-    def _child(self, augment: Augment, learned: Rows, seed: int) -> Child:
-        images, labels = self.images[learned], self.labels[learned]
-        return child_train(images, labels, self.classes, augment, self.plan, seed)
+    def _children(self, augment: Augment, parts: Sequence[tuple[Rows, Rows]], seed: int) -> Children:
+        images, labels = ([of[learned] for learned, _ in parts] for of in (self.images, self.labels))
+        seeds = [seed + number for number in range(len(parts))]
+        return children_train(images, labels, self.classes, augment, self.plan, seeds)
 
 
 def channels_first(images: NDArray[np.uint8]) -> torch.Tensor:
