@@ -26,7 +26,7 @@ class Batching:
 
     def __init__(self, run: Run, most: int = 64, watch: Watch | None = None) -> None:
         """`most`: rows of a batch, unless a single call has more."""
-        self._run, self._most, self._watch = run, most, watch
+        self._run, self.most, self._watch = run, most, watch
         self._waiting: list[_Call] = []
         self._change = threading.Lock()
         self._running = threading.Lock()
@@ -64,7 +64,7 @@ class Batching:
             count, rows = 0, 0
             for call in self._waiting:
                 rows += len(call.rows)
-                if count and rows > self._most:
+                if count and rows > self.most:
                     break
                 count += 1
             batch, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -7,6 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from learning.core.batching import Batching, Watch
+from learning.core.throughput import SIZES, Knee, knee_measured
 
 
 def _session(onnx_bytes: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -28,10 +29,21 @@ class Embedder:
         self._session = _session(onnx_bytes, threads)
         self._single = self._session if threads == 1 else _session(onnx_bytes, 1)
         self._batching = Batching(self._run, watch=watch)
+        self.batch = self._batching.most
 
     def embed(self, images: NDArray[np.uint8], until: float | None = None) -> NDArray[np.float32]:
         """(B, S, S, 3) -> (B, D). `until`: of `time.monotonic`; raises TimeoutError if it has not begun."""
         return self._batching(images, until)
+
+    def throughput(self) -> Knee:
+        """How many images a second it answers at which batch, on one processor; takes a second or two."""
+        _, height, width, channels = self._single.get_inputs()[0].shape
+        blank = np.zeros((SIZES[-1], height, width, channels), np.uint8)
+        return knee_measured(lambda count: self._single.run(["features"], {"images": blank[:count]}))
+
+    def batches_of(self, most: int) -> None:
+        """Calls that come together become batches of so many images at most."""
+        self.batch = self._batching.most = most
 
     def _run(self, images: NDArray[np.uint8], crowded: bool) -> NDArray[np.float32]:
         session = self._single if crowded else self._session

@@ -14,6 +14,7 @@ from learning.core.predictor import Embedder, Predictor
 from learning.models import ModelVersion
 from learning.services.batch_metrics import batch_seen
 from learning.services.cache import Cache
+from learning.services.knees import knee_here
 
 # A backbone is some 14 MB and slow to load, a head some 50 KB: many heads share one backbone.
 _embedders: Cache[Embedder] = Cache(size=2)
@@ -58,12 +59,14 @@ def artifact_get(*, digest: str, suffix: str) -> bytes:
 
 def embedder_load(*, digest: str) -> Embedder:
     """The backbone whose ONNX has this digest."""
-    return _embedders.get(
-        digest,
-        lambda: Embedder(
-            artifact_get(digest=digest, suffix=".onnx"), threads=min(4, os.cpu_count() or 1), watch=batch_seen
-        ),
-    )
+    return _embedders.get(digest, lambda: _embedder(digest))
+
+
+def _embedder(digest: str) -> Embedder:
+    onnx = artifact_get(digest=digest, suffix=".onnx")
+    made = Embedder(onnx, threads=min(4, os.cpu_count() or 1), watch=batch_seen)
+    made.batches_of(knee_here(digest=digest, measure=made.throughput).batch)
+    return made
 
 
 def predictor_load(*, version: ModelVersion) -> Predictor:

@@ -20,7 +20,7 @@ from learning.services.shards import shard_claim, shard_progress, shard_publish,
 
 logger = logging.getLogger(__name__)
 
-BATCH = 64
+DECODED = 64  # images at least that are decoded, and reported as done, at once
 DECODERS = 4
 
 
@@ -47,13 +47,16 @@ def _embed(shard: EmbeddingShard) -> bool:
     failed: list[int] = []
     parts: list[NDArray[np.float16]] = []
     done = 0
-    for decoded in _decoded([items[pk] for pk in shard.item_ids if pk in items], backbone.input_size):
+    there = [items[pk] for pk in shard.item_ids if pk in items]
+    for decoded in _decoded(there, backbone.input_size, max(DECODED, embedder.batch)):
         good = [(pk, image) for pk, image in decoded if image is not None]
         failed += [pk for pk, image in decoded if image is None]
         if good:
             ids += [pk for pk, _ in good]
             images = np.stack([image for _, image in good])  # (B, S, S, 3)
-            parts.append(embedder.embed(images).astype(np.float16))  # (B, D)
+            batches = range(0, len(images), embedder.batch)
+            # (B, D) each
+            parts += [embedder.embed(images[at : at + embedder.batch]).astype(np.float16) for at in batches]
         done += len(decoded)
         if not shard_progress(shard=shard, done=done):
             logger.info("Shard %s of project %s is no longer wanted.", shard.number, shard.project_id)
@@ -66,9 +69,11 @@ def _embed(shard: EmbeddingShard) -> bool:
     return shard_publish(shard=shard, item_ids=ids, failed_ids=failed, path=path, digest=digest)
 
 
-def _decoded(items: list[Item], size: int) -> Iterator[list[tuple[int, NDArray[np.uint8] | None]]]:
-    """Batches of prepared images; the next one is decoded while the caller embeds this one."""
-    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+def _decoded(
+    items: list[Item], size: int, count: int
+) -> Iterator[list[tuple[int, NDArray[np.uint8] | None]]]:
+    """So many prepared images at a time; the next ones are decoded while the caller embeds these."""
+    batches = [items[start : start + count] for start in range(0, len(items), count)]
     with ThreadPoolExecutor(DECODERS) as decoders:
         ahead = [decoders.submit(_prepared, item, size) for item in batches[0]] if batches else []
         for number, batch in enumerate(batches):
