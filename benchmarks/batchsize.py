@@ -15,7 +15,6 @@ from torch.nn import functional
 from benchmarks.pictures import Pictures, digits, larger_sets
 from benchmarks.report import Claim, print_report
 from learning.core.batch_size import SIZES, Choice, choose
-from learning.core.children.child import Child
 from learning.core.children.judge import channels_first
 from learning.core.networks.network import as_floats
 from learning.core.networks.pretrain import SIZE
@@ -24,6 +23,7 @@ from learning.core.policy_search.plan import WIDTHS
 
 REACHED = 0.95  # of the final accuracy
 USUAL, RATE = 64, 3e-3
+ANSWERED = 512  # test pictures at once
 LOOKS = 12  # at the test pictures, in the course of a training
 
 
@@ -37,6 +37,24 @@ class Run:
         return next((at for at, right in self.curve if right >= accuracy), float("inf"))
 
 
+class Classifier(torch.nn.Module):
+    def __init__(self, widths: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        self.network = SmallCnn(SIZE, widths).to(memory_format=torch.channels_last)
+        self.head = torch.nn.Linear(self.network.features, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Floats (n, 1 or 3, S, S) in -1..1 -> (n, K)."""
+        found: torch.Tensor = self.head(self.network.embed(x.expand(-1, 3, -1, -1)))
+        return found
+
+    @torch.no_grad()
+    def accuracy(self, x: torch.Tensor, truth: torch.Tensor) -> float:
+        self.eval()
+        guess = torch.cat([self(one) for one in torch.split(x, ANSWERED)]).argmax(dim=1)
+        return float((guess == truth).float().mean())
+
+
 class Training:
     def __init__(self, pictures: Pictures, model: str, looked_at: int) -> None:
         order = np.random.default_rng(0).permutation(len(pictures.images))
@@ -44,17 +62,16 @@ class Training:
         labels = torch.from_numpy(pictures.labels)
         test, known = order[: pictures.test], order[pictures.test :]
         self.x, self.y = as_floats(images[known]), labels[known]
-        self.test, self.truth = images[test], pictures.labels[test]
+        self.test, self.truth = as_floats(images[test]), labels[test]
         self.classes, self.model, self.looked_at = pictures.classes, model, looked_at
 
-    def child(self) -> Child:
+    def begun(self) -> Classifier:
         torch.manual_seed(0)
-        network = SmallCnn(SIZE, WIDTHS[self.model]).to(memory_format=torch.channels_last)
-        return Child(network, torch.nn.Linear(network.features, self.classes))
+        return Classifier(WIDTHS[self.model], self.classes).train()
 
     def run(self, batch: int) -> Run:
-        child = self.child()
-        learned = [*child.network.parameters(), *child.head.parameters()]
+        network = self.begun()
+        learned = list(network.parameters())
         optimizer = torch.optim.AdamW(learned, lr=RATE * float(np.sqrt(batch / USUAL)))
         generator = torch.Generator().manual_seed(0)
         steps = max(LOOKS, self.looked_at // batch)
@@ -62,26 +79,24 @@ class Training:
         spent, curve = 0.0, []
         for number in range(steps):
             began = time.perf_counter()
-            child.network.train()
+            network.train()
             optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(self._loss(child, batch, generator))
+            torch.autograd.backward(self._loss(network, batch, generator))
             optimizer.step()
             spent += time.perf_counter() - began
             if number in looks:
-                guess = child.logits(self.test).argmax(axis=1)
-                curve.append((spent, float((guess == self.truth).mean())))
+                curve.append((spent, network.accuracy(self.test, self.truth)))
         return Run(batch, spent, curve)
 
     def chosen(self) -> Choice:
-        child = self.child()
-        child.network.train()
-        learned = [*child.network.parameters(), *child.head.parameters()]
+        network = self.begun()
+        learned = list(network.parameters())
         generator = torch.Generator().manual_seed(1)
 
         def step(batch: int) -> None:
             for one in learned:
                 one.grad = None
-            torch.autograd.backward(self._loss(child, batch, generator))
+            torch.autograd.backward(self._loss(network, batch, generator))
 
         def gradient(batch: int) -> torch.Tensor:
             step(batch)
@@ -89,14 +104,16 @@ class Training:
 
         return choose(step, gradient, pictures=len(self.y), usual=USUAL, rate=RATE)
 
-    def _loss(self, child: Child, batch: int, generator: torch.Generator) -> torch.Tensor:
+    def _loss(self, network: Classifier, batch: int, generator: torch.Generator) -> torch.Tensor:
         rows = torch.randint(len(self.y), (batch,), generator=generator)
-        return functional.cross_entropy(child(self.x[rows]), self.y[rows])
+        return functional.cross_entropy(network(self.x[rows]), self.y[rows])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batchsize", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="end within a minute: digits, one model")
+    parser.add_argument("--sets", nargs="+", default=["digits", "MNIST-5k"])
+    parser.add_argument("--models", nargs="+", default=list(WIDTHS), choices=list(WIDTHS))
     parser.add_argument("--looked-at", type=int, default=20_000, help="pictures, of each training (20,000)")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -104,8 +121,10 @@ def main() -> None:
     looked_at = 3_000 if options.quick else options.looked_at
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
-    for pictures in [digits()] if options.quick else [digits(), *larger_sets()]:
-        for model in ["small"] if options.quick else WIDTHS:
+    if options.quick:
+        options.sets, options.models = ["digits"], ["small"]
+    for pictures in [one for one in (digits(), *larger_sets()) if one.name in options.sets]:
+        for model in options.models:
             found = _measured(f"{pictures.name}, {model}", Training(pictures, model, looked_at), sizes)
             rows += found[0]
             claims += found[1]

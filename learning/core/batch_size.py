@@ -22,7 +22,8 @@ FLAT = 1.05  # a doubling that gains less is the last but one that is tried
 SHARE = 0.5  # of the free memory that may be used
 PART = 8  # the batch is at most this part of the pictures
 CHUNKS = 8  # small batches of a large one
-STEPS = 6  # that the noise is averaged over
+COUNTED = 2  # sizes whose memory is counted, which takes longer than a step
+STEPS = 4  # that the noise is averaged over
 SMOOTHING = 0.9
 KNEE_WORDS = "the throughput's knee"
 
@@ -69,10 +70,13 @@ def choose(
     """
     began = time.perf_counter()
     limit = free_memory() if memory is None else memory
-    curve = throughput_curve(step, most=pictures, limit=limit)
+    refuse_if_none_fits(step, limit, most=pictures)
+    noise = noise_scale(gradient, small=max(2, min(SIZES[0], pictures // CHUNKS)))
+    # What is larger than another limit allows would not be chosen, so that it need not be timed either.
+    allowed = min(np.inf if noise is None else noise, pictures / PART)
+    curve = throughput_curve(step, most=min(pictures, max(least, 2 * power_of_two(allowed))), limit=limit)
     fits = largest_fitting(curve, limit, most=pictures)
     knee = knee_of(curve)
-    noise = noise_scale(gradient, small=max(2, min(SIZES[0], pictures // CHUNKS)))
     limits = {
         KNEE_WORDS: float(knee),
         "the gradient noise scale": np.inf if noise is None else noise,
@@ -97,27 +101,39 @@ def choose(
     return Choice(batch, scaled, reason, fits, knee, noise, tuple(curve), took)
 
 
-def throughput_curve(step: Step, *, most: int, limit: int) -> list[Point]:
-    """Doubling sizes, until that gains nothing, or the next one would not fit.
-
-    Raises ValueError, with a sentence, where a single picture takes more memory than there is.
-    """
+def refuse_if_none_fits(step: Step, limit: int, *, most: int) -> None:
+    """Raises ValueError, with a sentence, where a single picture takes more memory than there is."""
     alone = peak_bytes(lambda: step(min(2, most)))
     if alone > limit:
         raise ValueError(
             f"Not even the smallest batch fits: a step takes {alone / 1e6:,.0f} MB, and there are "
             f"{limit / 1e6:,.0f} MB: use smaller pictures or a smaller network, or free some memory."
         )
+
+
+def throughput_curve(step: Step, *, most: int, limit: int) -> list[Point]:
+    """Doubling sizes, until that gains nothing, or the next one would not fit.
+
+    Memory is counted at the two smallest sizes; what a larger one takes lies on the line through them.
+    """
+    sizes = [one for one in SIZES if one <= most] or [most]
+    counted = [(size, peak_bytes(partial(step, size))) for size in sizes[:COUNTED]]
     points: list[Point] = []
-    for size in [one for one in SIZES if one <= most] or [most]:
-        if points and points[-1].memory * size / points[-1].batch > limit:
+    for size in sizes:
+        memory = _on_the_line(counted, size)
+        if points and memory > limit:
             break
-        memory = peak_bytes(partial(step, size))
         points.append(Point(size, size / _timed(step, size), memory))
         speeds = [one.speed for one in points]
         if len(speeds) > 2 and speeds[-1] < FLAT * max(speeds[:-1]) and speeds[-2] < FLAT * max(speeds[:-2]):
             break
     return points
+
+
+def _on_the_line(counted: Sequence[tuple[int, int]], size: int) -> int:
+    (first, least), (last, most) = counted[0], counted[-1]
+    each = (most - least) / (last - first) if last > first else 0.0
+    return round(most + each * (size - last))
 
 
 def knee_of(curve: Sequence[Point]) -> int:

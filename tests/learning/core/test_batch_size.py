@@ -13,6 +13,7 @@ from learning.core.batch_size import (
     knee_of,
     largest_fitting,
     noise_scale,
+    refuse_if_none_fits,
     throughput_curve,
 )
 from learning.core.memory_meter import peak_bytes
@@ -73,7 +74,7 @@ def test_the_curve_ends_where_doubling_gains_nothing_or_memory_ends() -> None:
     points = throughput_curve(step, most=10**6, limit=MB // 4)
     assert points[-1].batch <= 64
     with pytest.raises(ValueError, match="Not even the smallest batch fits: a step takes"):
-        throughput_curve(step, most=10**6, limit=1000)
+        refuse_if_none_fits(step, 1000, most=10**6)
 
 
 def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
