@@ -71,7 +71,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
 @mode(
     "interleaving",
     title="Interleaving",
-    summary="one list from both models, and choices are votes; best where each client chooses from many lists.",
+    summary="one list from both models, and choices are votes; best where clients choose from many lists.",
     config=Config,
     evidence=Evidence,
     split=split,
