@@ -30,7 +30,9 @@ class WaySerializer(serializers.Serializer[dict[str, Any]]):
 
 class PretrainingRunSerializer(serializers.Serializer[dict[str, Any]]):
     method = serializers.CharField()
-    minutes = serializers.FloatField(required=False, help_text="About how long it may take.")
+    minutes = serializers.FloatField(
+        required=False, help_text="About how long all of it may take, comparing included."
+    )
     batch = serializers.IntegerField(required=False, help_text="Instead of the one that is measured.")
     batches = serializers.DictField(read_only=True, help_text="What was measured, for each way.")
     state = serializers.CharField(read_only=True)

@@ -1,5 +1,6 @@
 """Is a new backbone better than the one in use? Labels that none of them has learned from decide."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from labelling.models import Item, Project
 from labelling.selectors import labelled
 from learning.core.methods import METHODS, Head, TrainingData
+from learning.core.methods.auto import fit_seconds
 from learning.core.methods.folds import HeldOut, Rows, folds, held_out
 from learning.selectors import learner_of
 from learning.services.artifacts import embedder_load
@@ -16,6 +18,7 @@ from learning.services.backbones import BackboneArtifact, backbone_artifact
 from learning.services.lessons import images_read
 
 FOLDS = 5
+TIMED = 16  # images that tell how long embedding takes
 # Labelled items of either kind that two backbones are compared on.
 COMPARED = 2_000
 LEAST_HOLDOUT = 20
@@ -85,6 +88,24 @@ def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifac
     return Comparison(
         f"{said}: it is used from now on.{_saving(data[best], parts, found[0].likelihood)}", every[best].name
     )
+
+
+def comparison_seconds(*, project: Project) -> float:
+    """About how long comparing takes a backbone here, by a few of the labelled images; 0 without labels."""
+    known = _known(project)
+    learner = learner_of(project)
+    if learner is None or not known.items:
+        return 0.0
+    used = backbone_artifact(name=learner.backbone)
+    embedder = embedder_load(digest=used.digest)
+    few = known.items[:TIMED]
+    began = time.perf_counter()
+    images, _ = images_read(items=few, size=used.input_size)
+    if len(images):
+        embedder.embed(images)
+    each = (time.perf_counter() - began) / len(few)
+    # What a fit takes is what `auto` plans by.
+    return each * len(known.items) + FOLDS * fit_seconds(len(known.items))
 
 
 def _percent(found: HeldOut) -> str:

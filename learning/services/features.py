@@ -1,6 +1,7 @@
 """One way to learn features, done for a run: read, train, store. And which ways a run takes."""
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import default_storage
@@ -35,6 +36,8 @@ BY_ITSELF = "by-itself"
 FIRST, FURTHER = ("pca", "vicreg"), ("softmatch",)
 THREADS = 2
 
+Seconds = Callable[[], float]
+
 
 def ways_of(run: PretrainingRun) -> list[list[Pretraining]]:
     """The ways that a run takes, in stages; what a stage makes is compared before the next one begins."""
@@ -47,9 +50,11 @@ def ways_of(run: PretrainingRun) -> list[list[Pretraining]]:
 
 
 def features_learn(
-    *, run: PretrainingRun, way: Pretraining, begun: float, share: float, minutes: float | None
+    *, run: PretrainingRun, way: Pretraining, begun: float, share: float, seconds: Seconds | None
 ) -> BackboneArtifact:
     """The backbone that comes out, or came out before a worker died. Progress moves from `begun` by `share`.
+
+    `seconds` says, when it is about to be planned, how long training may take; without it, as long as usual.
 
     Raises ValueError, with a sentence, for what cannot be learned from.
     """
@@ -78,10 +83,10 @@ def features_learn(
         if "batch" not in config:
             config = {**_chosen_batch(run, way, lessons, grown_from), **config}
         planned = run.config.get("epochs", {})
-        if minutes is not None and "epochs" not in config:
+        if seconds is not None and "epochs" not in config:
             if way.name not in planned:
                 # Decided once and kept: a worker that takes over must go on with the same plan.
-                count = pretrain.epochs_within(60 * minutes, lessons, way, config, grown_from)
+                count = pretrain.epochs_within(seconds(), lessons, way, config, grown_from)
                 _remember(run, "epochs", way.name, count)
             config["epochs"] = run.config["epochs"][way.name]
         network = pretrain.pretrain(

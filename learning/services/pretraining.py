@@ -1,6 +1,8 @@
 """Runs that learn features: asked for by a manager, done by a worker, compared with what is in use."""
 
 import logging
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,14 +12,15 @@ from django.utils import timezone
 from labelling.models import Item, Project
 from labelling.models.project import random_seed
 from learning.core.backbones import BACKBONES
-from learning.core.pretraining import PRETRAININGS
+from learning.core.pretraining import PRETRAININGS, Pretraining
 from learning.models import Learner, PretrainingRun, Work
 from learning.selectors import backbones_of, learner_of
 from learning.services.backbones import BackboneArtifact, backbone_artifact
-from learning.services.comparison import Comparison, backbones_compared
+from learning.services.comparison import Comparison, backbones_compared, comparison_seconds
 from learning.services.features import BY_ITSELF, features_learn, ways_of
 from learning.services.lessons import lessons_lacking
 from learning.services.policies import DEFAULT
+from learning.services.time_budget import TimeBudget
 from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
 
 logger = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ def pretraining_request(
     *, project: Project, method: str, minutes: float | None = None, batch: int | None = None
 ) -> PretrainingRun:
     """Queue a run on the project's pool, of about so many minutes and of batches of that size if given.
+
+    The minutes are for all of it: measuring batches, exporting and comparing take their part.
 
     Raises ValidationError, with a sentence, if it cannot be.
     """
@@ -93,15 +98,17 @@ def pretraining_do(*, run_id: int) -> bool:
 def _do(run: PretrainingRun) -> None:
     stages = ways_of(run)
     count = sum(map(len, stages))
-    minutes = run.config["minutes"] / count if "minutes" in run.config else None
+    budget = _budget(run)
     made: list[BackboneArtifact] = []
     notes: list[str] = []
     used = ""
-    for ways in stages:
+    for place, ways in enumerate(stages):
         new: list[BackboneArtifact] = []
         for way in ways:
-            begun = (len(made) + len(new)) / count
-            new.append(features_learn(run=run, way=way, begun=begun, share=1 / count, minutes=minutes))
+            done = len(made) + len(new)
+            compared = _compared(run, stages[place:])
+            seconds = partial(budget.for_training, ways=count - done, compared=compared) if budget else None
+            new.append(features_learn(run=run, way=way, begun=done / count, share=1 / count, seconds=seconds))
         made += new
         saw_labels = any(way.from_labels for way in ways)
         # By itself, everything there is has its chance, also what was learned in earlier runs.
@@ -119,6 +126,18 @@ def _do(run: PretrainingRun) -> None:
         note=" ".join(notes)[:600],
         finished_at=timezone.now(),
     )
+
+
+def _budget(run: PretrainingRun) -> TimeBudget | None:
+    if "minutes" not in run.config:
+        return None
+    return TimeBudget(60 * run.config["minutes"], comparison_seconds(project=run.project))
+
+
+def _compared(run: PretrainingRun, stages: Sequence[Sequence[Pretraining]]) -> int:
+    """How often a backbone will be embedded by and fitted to, in what these stages compare."""
+    there = len({**BACKBONES, **backbones_of(run.project)}) if run.method == BY_ITSELF else 1
+    return sum((1 if any(way.from_labels for way in ways) else there) + len(ways) for ways in stages)
 
 
 def _known(project: Project) -> list[BackboneArtifact]:

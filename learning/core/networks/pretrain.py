@@ -143,7 +143,9 @@ def epochs_within(
     config: Mapping[str, Any],
     network: Network | None,
 ) -> int:
-    """How many epochs take about so long on this machine, by one that is timed; at least one."""
+    """How many epochs fit into what is left of `seconds` once one has been timed on this machine; at least
+    one.
+    """
     if not isinstance(method.how, Loop):
         return 1
     began = time.perf_counter()
@@ -151,7 +153,8 @@ def epochs_within(
     pretrain(few, method, {**config, "epochs": 1}, 0, network=network)
     timed = plan_of(len(few.pool), method.how, config).steps
     steps = plan_of(len(lessons.pool), method.how, config).steps
-    return max(1, int(seconds * timed / ((time.perf_counter() - began) * steps)))
+    took = time.perf_counter() - began
+    return max(1, int((seconds - took) * timed / (took * steps)))
 
 
 def _groups(network: Network, head: torch.nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:

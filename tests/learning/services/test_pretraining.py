@@ -1,5 +1,6 @@
 """A project's own backbone: asked for, learned by a worker, taken over after a kill, used if it is better."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -14,9 +15,10 @@ from learning.selectors import backbones_of
 from learning.services import features
 from learning.services.artifacts import artifact_get
 from learning.services.backbones import backbone_artifact, backbone_store
-from learning.services.comparison import backbones_compared
+from learning.services.comparison import backbones_compared, comparison_seconds
 from learning.services.pretraining import pretraining_do, pretraining_end, pretraining_request
 from learning.services.runs import runs_create_due
+from learning.services.time_budget import EXPORT_SECONDS, TimeBudget
 from learning.services.training import run_train
 from learning.services.work import WorkLost, work_owned, works_take_over, works_to_send
 from learning.views.batch_plot import batch_plots
@@ -24,6 +26,14 @@ from tests import factories
 from tests.learning.digits import digits_project, due_run, embed_all, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice what digits have, and a quarter of the product's work."""
+    monkeypatch.setattr(training_loop, "SIZE", 16)
+
+
 QUICK = {"settings": {"epochs": 4, "batch": 32}}
 
 
@@ -148,6 +158,27 @@ def test_a_backbone_in_use_that_saw_the_labels_is_not_asked_these() -> None:
     # Neither saw labels: all those of the pool can be asked.
     Learner.objects.filter(project=project).update(backbone="efficientnet-lite0")
     assert "of 40 held-back images" in backbones_compared(project=project, candidates=[plain]).note
+
+
+def test_minutes_are_for_comparing_and_exporting_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic() - 10
+    budget = TimeBudget(100.0, 4.0, began)
+    left = 100 - 10 - 5 * 4 - 2 * EXPORT_SECONDS
+    assert budget.for_training(ways=2, compared=5) == pytest.approx(left / 2, abs=1)
+    assert TimeBudget(5.0, 4.0, began).for_training(ways=1, compared=2) == 0
+
+    project, truth = digits_project(60)
+    embed_all()
+    assert comparison_seconds(project=project) == 0
+    label_items(project, truth, 20)
+    assert comparison_seconds(project=project) > 0
+    # Where comparing takes all of the time, nothing but one epoch is trained.
+    monkeypatch.setattr("learning.services.comparison.FOLDS", 5_000)
+    run = pretraining_request(project=project, method="vicreg", minutes=0.2, batch=16)
+    monkeypatch.setattr("learning.services.comparison.folds", lambda *given: [])
+    assert pretraining_do(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.config["epochs"]) == ("done", {"vicreg": 1})
 
 
 def test_minutes_become_epochs_before_it_begins() -> None:
