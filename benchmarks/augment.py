@@ -126,17 +126,22 @@ def _measured(
     final: ChildPlan,
     workers: ProcessPoolExecutor,
 ) -> tuple[list[dict[str, object]], list[Claim]]:
-    keys = [(data, count, seed) for seed in range(options.seeds)]
     found: dict[str, list[Found]] = {name: [] for name in options.searches}
-    for key in keys:
+    reached_by: dict[str, list[float]] = {}
+    for seed in range(options.seeds):
+        key = (data, count, seed)
         for name in options.searches:
             found[name].append(_searched(key, name, options.trials, child, workers))
             print(f"{key}, {name}: {found[name][-1].words}", flush=True)
-    ways: dict[str, list[str | Policy]] = {name: [name] * len(keys) for name in options.fixed}
-    ways |= {f"{name} search": [one.used for one in of_it] for name, of_it in found.items()}
-    jobs = [(way, key, final) for every in ways.values() for way, key in zip(every, keys, strict=True)]
-    answers = iter(workers.map(_accuracy, jobs))
-    accuracy = {name: np.array([next(answers) for _ in keys]) for name in ways}
+        ways: dict[str, str | Policy] = {name: name for name in options.fixed}
+        ways |= {f"{name} search": of_it[-1].used for name, of_it in found.items()}
+        # Said at once: a run that is cut short leaves what it has found.
+        for name, one in zip(
+            ways, workers.map(_accuracy, [(way, key, final) for way in ways.values()]), strict=True
+        ):
+            reached_by.setdefault(name, []).append(one)
+            print(f"{key}, {name}: {one:.2f}%", flush=True)
+    accuracy = {name: np.array(every) for name, every in reached_by.items()}
     rows: list[dict[str, object]] = []
     for name, reached in accuracy.items():
         gain = interval(reached - accuracy["none"])

@@ -11,15 +11,18 @@ let points = [];
 function show() {
   if (points.length === 0) return;
   const x = points.map((point) => point.trial);
+  const [floor, ceiling] = range();
   const said = (point) => `trial ${point.trial}: ${point.diverged ? "diverged" : `${percent(point.reward)} right`}`;
   draw(
     plot,
     [
       {
         x,
-        y: points.map((point) => point.reward),
+        // One that diverged lies below the picture: its cross stands on the edge.
+        y: points.map((point) => (point.diverged ? floor : point.reward)),
         type: "scatter",
         mode: "markers",
+        cliponaxis: false,
         marker: {
           size: 5,
           color: points.map((point) => (point.diverged ? colour("--bad") : faded("--accent", 0.45))),
@@ -40,7 +43,7 @@ function show() {
     {
       showlegend: false,
       xaxis: { title: { text: "trial" }, rangemode: "tozero" },
-      yaxis: { title: { text: "right answers" }, tickformat: ".0%", range: range() },
+      yaxis: { title: { text: "right answers" }, tickformat: ".0%", range: [floor, ceiling] },
     },
   );
   const last = points[points.length - 1];
