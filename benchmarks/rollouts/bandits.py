@@ -74,7 +74,7 @@ def _answers(arm: NDArray[np.int64], right: NDArray[np.bool_], known: int, asked
 
 
 def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
-    runs = 10 if quick else 100
+    runs = 6 if quick else 100
     for challenger in (0.90, 0.87, 0.80):
         rates = (challenger, 0.85)
         played = [play(rates, rng) for _ in range(runs)]

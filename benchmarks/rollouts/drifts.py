@@ -13,7 +13,7 @@ POOL, FEATURES, CLASSES = 2000, 32, 10
 
 
 def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
-    windows = 2000 if quick else 20_000
+    windows = 1000 if quick else 20_000
     p = np.arange(1, CLASSES + 1) / np.arange(1, CLASSES + 1).sum()
     moved = p * np.exp(0.3 * (-1) ** np.arange(CLASSES))
     names = [str(one) for one in range(CLASSES)]

@@ -60,7 +60,7 @@ def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
     )
     # Also with the sides swapped: what was drawn must not itself prefer one.
     _equal(table, np.concatenate([cast, -cast]), rng, 2000)
-    _better(table, rng, 50 if quick else 300)
+    _better(table, rng, 30 if quick else 300)
 
 
 def _equal(table: Table, cast: NDArray[np.int64], rng: np.random.Generator, runs: int) -> None:
