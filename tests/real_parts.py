@@ -8,10 +8,11 @@ import atexit
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from pathlib import Path
 from types import FrameType
+
+import pytest
 
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -52,7 +53,8 @@ def _share() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+    # Not sys.exit: within a test that would be no more than its failure, and the next one would begin.
+    pytest.exit(f"Ended by signal {number}.", returncode=128 + number)
 
 
 def _let_others_run() -> None:
