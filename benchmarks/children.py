@@ -1,0 +1,111 @@
+"""Does a trial's short-lived child rank policies as a network would that is trained for long?
+
+Policies are drawn from the usual search space. Each is judged by the children of a trial, which know half of
+the labels, and by a larger network that learns all of them for longer and is asked test pictures. Shown is
+Spearman's rank correlation of the two, and of a trial's rewards with those of the same trial on other seeds.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from benchmarks.pictures import Pictures, digits, larger_sets
+from benchmarks.report import Claim, print_report
+from learning.core.augmentation import Policy
+from learning.core.children.children import children_train
+from learning.core.children.judge import Judge, channels_first
+from learning.core.networks.pretrain import SIZE
+from learning.core.policy_search.base import drawn
+from learning.core.policy_search.plan import ChildPlan
+from learning.core.policy_search.session import Trial
+from learning.core.policy_search.space import SearchSpace
+from learning.core.pretraining import Answered
+
+LONG = ChildPlan("medium", looked_at=6_000, batch=64)
+TESTED = 3_000
+DRAWS = 2  # seeds a policy
+SETS = ("digits", "MNIST-5k")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.children", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="end within a minute: digits, 4 policies, short")
+    parser.add_argument("--policies", type=int, default=30)
+    parser.add_argument("--labels", type=int, default=200)
+    parser.add_argument("--looked-at", type=int, nargs="+", default=[2_000, ChildPlan().looked_at])
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    options = parser.parse_args()
+    long = LONG
+    if options.quick:
+        options.sets, options.policies, options.looked_at = ["digits"], 4, [600]
+        long = ChildPlan(looked_at=1_000)
+    torch.set_num_threads(1)
+    rows: list[dict[str, object]] = []
+    claims: list[Claim] = []
+    for pictures in (one for one in (digits(), *larger_sets()) if one.name in options.sets):
+        found, agrees = _measured(pictures, options, long)
+        rows += found
+        claims.append(
+            Claim(f"{pictures.name}: a trial's ranks with the long training's", 0.4, agrees, "", True)
+        )
+    print_report("children", rows, claims)
+
+
+def _measured(
+    pictures: Pictures, options: argparse.Namespace, long: ChildPlan
+) -> tuple[list[dict[str, object]], float]:
+    """The rows, and how the trials of the last one agree with the long training."""
+    order = np.random.default_rng(0).permutation(len(pictures.images))
+    images = pictures.prepared(SIZE)[order]
+    labels = pictures.labels[order]
+    known = Answered(images[: options.labels], labels[: options.labels])
+    test = Answered(images[options.labels :][:TESTED], labels[options.labels :][:TESTED])
+    space = SearchSpace()
+    policies = [space.policy(one) for one in drawn(space, options.policies, np.random.default_rng(11))]
+    truth = np.array([_long(known, test, pictures.classes, one, long) for one in policies])
+    print(f"{pictures.name}, long: {100 * truth.mean():.1f} +- {100 * truth.std():.1f}%", flush=True)
+    rows: list[dict[str, object]] = []
+    agrees = 0.0
+    for looked_at in options.looked_at:
+        judge = Judge(known, pictures.classes, ChildPlan(looked_at=looked_at), 0)
+        began = time.process_time()
+        rewards = np.array([[_reward(judge, one, draw) for one in policies] for draw in range(DRAWS)])
+        took = (time.process_time() - began) / rewards.size
+        agrees = float(np.mean([_agreement(one, truth) for one in rewards]))
+        rows.append(
+            {
+                "data": pictures.name,
+                "pictures": looked_at,
+                "CPU s": took,
+                "%": 100 * float(rewards.mean()),
+                "with long": agrees,
+                "with itself": _agreement(rewards[0], rewards[1]),
+            }
+        )
+        print(rows[-1], flush=True)
+    return rows, agrees
+
+
+def _long(known: Answered, test: Answered, classes: int, policy: Policy, plan: ChildPlan) -> float:
+    truth = torch.from_numpy(known.labels)
+    made = children_train([channels_first(known.images)], [truth], classes, policy, plan, [0])
+    [logits] = made.logits([channels_first(test.images)])
+    return float((logits.argmax(axis=1) == test.labels).mean())
+
+
+def _reward(judge: Judge, policy: Policy, draw: int) -> float:
+    """On a seed of its own, as the trials of a search are."""
+    seed = int(policy.digest[:6], 16) + 2 * draw
+    return judge.outcome(Trial(0, "search", seed, "", policy), "child").reward
+
+
+def _agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(spearmanr(one, other).statistic)
+
+
+if __name__ == "__main__":
+    main()
