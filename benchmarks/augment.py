@@ -28,7 +28,7 @@ from learning.core.policy_search.base import Judged
 from learning.core.policy_search.config import SearchConfig
 from learning.core.policy_search.plan import ChildPlan
 from learning.core.policy_search.session import Session, Trial
-from learning.core.policy_search.verdict import interval
+from learning.core.policy_search.verdict import LEAST, interval
 from learning.core.pretraining import Answered
 
 SEARCHED = ("random", "density-matching", "ppo", "reinforce")
@@ -175,7 +175,7 @@ def _searched(key: Key, name: str, trials: int, child: ChildPlan, workers: Proce
         f"{took:.0f} s, {found.candidate} gains {100 * gain.mean:+.1f} points "
         f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f}) over none"
     )
-    used = gain.mean > 0
+    used = gain.mean >= LEAST
     return Found(
         found.policy if used else "none",
         [reward for _, reward in session.of_kind("search")],

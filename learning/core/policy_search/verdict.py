@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 from learning.core.augmentation import AUGMENTATIONS, Policy
 
 NONE = "none"
+LEAST = 0.0005  # of a gain; less is shown as 0.0 points, and is none
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Verdict:
     @property
     def better(self) -> bool:
         """Only one that is better than none, and than what is in use, is used without a person's choice."""
-        return all(gain.mean > 0 for gain in self.over.values())
+        return all(gain.mean >= LEAST for gain in self.over.values())
 
     @property
     def words(self) -> str:

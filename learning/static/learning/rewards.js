@@ -42,7 +42,8 @@ function show() {
     ],
     {
       showlegend: false,
-      xaxis: { title: { text: "trial" }, rangemode: "tozero" },
+      // There is no half a trial.
+      xaxis: { title: { text: "trial" }, rangemode: "tozero", dtick: points.length < 8 ? 1 : undefined },
       yaxis: { title: { text: "right answers" }, tickformat: ".0%", range: [floor, ceiling] },
     },
   );

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from learning.core.augmentation import Policy
+from learning.core.augmentation import Applied, Policy
 from learning.core.policy_search import SEARCHES, Choices, SearchSpace
 from learning.core.policy_search.config import SearchConfig, config_from
 from learning.core.policy_search.labels import too_few
@@ -18,6 +18,7 @@ from learning.core.policy_search.session import (
     Trial,
 )
 from learning.core.policy_search.space import space_from
+from learning.core.policy_search.verdict import verdict_on
 
 EVERY = pytest.mark.parametrize("name", list(SEARCHES))
 LEARNING = [name for name in SEARCHES if name != "random"]
@@ -138,6 +139,14 @@ def test_what_does_worse_than_what_is_in_use_is_not_better() -> None:
     found = session.verdict()
     assert (found.over["none"].mean > 0, found.over["views"].mean > 0, found.better) == (True, False, False)
     assert found.words.startswith("+10.0 points against none (")
+
+
+@pytest.mark.parametrize(("gain", "better"), [(0.01, True), (1e-9, False), (0.0, False), (-0.01, False)])
+def test_what_is_only_as_good_as_none_is_not_better(gain: float, better: bool) -> None:
+    found = verdict_on(
+        "trial 1", Policy(((Applied("invert", 1, 1),),)), {"trial 1": [gain] * 3, "none": [0.0] * 3}
+    )
+    assert found.better is better
 
 
 @pytest.mark.parametrize(
