@@ -4,11 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from labelling.models import Project
+from labelling.models import Annotation, Project, Wanted
 from learning.models import ModelVersion
 from serving.core.modes import Split, State, mode_named
 from serving.core.records import from_json, to_json
-from serving.models import Arm, Decision, Deployment, EvidencePoint, Prediction, Rollout, TrafficPolicy
+from serving.models import (
+    Arm,
+    Decision,
+    Deployment,
+    EvidencePoint,
+    Offer,
+    Prediction,
+    Rollout,
+    TrafficPolicy,
+)
 
 # So many of the champion's newest answers say what is slow.
 _MEASURED, _LEAST = 2_000, 100
@@ -51,6 +60,20 @@ def split_now(rollout: Rollout) -> dict[str, Any]:
     mode = mode_named(rollout.mode)
     state = from_json(State, rollout.progress)
     return to_json(mode.split(mode.config_from(rollout.config), state))
+
+
+def lists_told(rollout: Rollout) -> dict[str, int] | None:
+    """How many merged lists wait for annotators, and how many were answered; None where none were made."""
+    offers = Offer.objects.filter(rollout=rollout)
+    if not offers.exists():
+        return None
+    tokens = offers.values("pk")
+    answered = Annotation.objects.filter(shown_list__token__in=tokens, kind=Annotation.Kind.ANSWER)
+    wanted = Wanted.objects.filter(kind=Wanted.Kind.LISTED, item__in=offers.values("item"))
+    return {
+        "waiting": wanted.count(),
+        "answered": answered.values("shown_list").distinct().count(),
+    }
 
 
 def champion_slow_ms(champion: ModelVersion | None) -> float | None:

@@ -15,6 +15,19 @@ _ACTIONS = {"roll_back": "roll back", "abort": "roll back", "reweight": "new sha
 _PLACES = {CHAMPION: 0, CHALLENGER: 1}
 
 
+_DECISION_TONES = {
+    "promote": "good",
+    "roll_back": "bad",
+    "abort": "bad",
+    "advance": "accent",
+    "reweight": "accent",
+}
+
+
+def decision_tone(action: str) -> str:
+    return _DECISION_TONES.get(action, "")
+
+
 def decision_words(action: str) -> str:
     return _ACTIONS.get(action, action)
 
@@ -28,40 +41,66 @@ def tone(rollout: Rollout) -> str:
     return _TONES.get(Rollout.State(rollout.state), "")
 
 
-def shares(split: dict[str, Any], arms: dict[str, int]) -> list[dict[str, Any]]:
-    """The lines of the traffic now: who answers how much, and what else the challenger is asked."""
-    lines = [
-        {"name": f"Version {arms[arm]}, the {arm}", "share": share}
+def answering(split: dict[str, Any], arms: dict[str, int]) -> list[dict[str, Any]]:
+    """The parts of the traffic now, one after the other on a line of 1,000: who answers how much."""
+    alone = 1 - split["merged"]
+    parts = [
+        (arm, f"Version {arms[arm]}, the {arm}", share * alone)
         for arm, share in sorted(split["weights"].items(), key=lambda pair: _PLACES.get(pair[0], 2))
         if arm in arms
     ]
-    more = (("mirrored", "Seen by the challenger, unanswered"), ("merged", "Answered by both, in one list"))
-    lines += [{"name": title, "share": split[name]} for name, title in more if split[name]]
-    return [{**line, "percent": f"{line['share'] * 100:.3g}%"} for line in lines]
+    parts.append(("both", "Both, in one list", split["merged"]))
+    found: list[dict[str, Any]] = []
+    start = 0.0
+    for arm, name, share in parts:
+        if share:
+            place = {"from": f"{1000 * start:.1f}", "width": f"{1000 * share:.1f}"}
+            found.append({"arm": arm, "name": name, "percent": f"{share * 100:.3g}%", **place})
+            start += share
+    return found
+
+
+def besides(split: dict[str, Any]) -> list[dict[str, Any]]:
+    """What else the challenger is asked."""
+    if not split["mirrored"]:
+        return []
+    return [{"name": "Seen by the challenger, unanswered", "percent": f"{split['mirrored'] * 100:.3g}%"}]
+
+
+def setting_words(value: object) -> str:
+    """A setting as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    if isinstance(value, list):
+        return ", ".join(map(setting_words, value))
+    return str(value)
 
 
 def figure_rows(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A row a figure: what each arm has, their difference or the whole, in words."""
     rows: dict[str, dict[str, Any]] = {}
     for one in figures:
-        row = rows.setdefault(
-            one["name"], {"title": one["title"], "champion": "", "challenger": "", "both": ""}
-        )
-        row[one["arm"] if one["arm"] in (CHAMPION, CHALLENGER) else "both"] = _told(one)
+        empty = [{"head": head} for head in ("Champion", "Challenger", "Together")]
+        row = rows.setdefault(one["name"], {"title": one["title"], "cells": empty})
+        row["cells"][_PLACES.get(one["arm"], 2)] |= _told(one)
     return list(rows.values())
 
 
-def _told(figure: dict[str, Any]) -> str:
+def _told(figure: dict[str, Any]) -> dict[str, Any]:
     value, low, high, limit = (figure[name] for name in ("value", "low", "high", "limit"))
     if value is None:
-        return "not known yet"
+        return {"unknown": "not known yet"}
     write = _WRITTEN.get(figure["unit"], _plain)
     sign = figure["arm"] == "difference"
-    told = write(value, sign)
+    told: dict[str, Any] = {"value": write(value, sign)}
     if low is not None and high is not None:
-        told += f" ({write(low, sign)} to {write(high, sign)})"
+        told["interval"] = f"{write(low, sign)} to {write(high, sign)}"
     if limit is not None:
-        told += f", decides at {write(limit, False)}"
+        told["limit"] = write(limit, False)
+        if figure["unit"] == "log10":
+            told["way"] = round(min(1.0, max(0.0, value / limit)), 3)
     return told
 
 

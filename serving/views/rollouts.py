@@ -13,7 +13,16 @@ from serving import selectors
 from serving.core.modes import MODES
 from serving.models import Rollout
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_act
-from serving.views.rollout_words import decision_words, figure_rows, kind_of, shares, tone
+from serving.views.rollout_words import (
+    answering,
+    besides,
+    decision_tone,
+    decision_words,
+    figure_rows,
+    kind_of,
+    setting_words,
+    tone,
+)
 
 
 class RolloutsView(LoginRequiredMixin, View):
@@ -81,7 +90,9 @@ def _page(request: SignedInRequest, slug: str, pk: int, error: str = "", status:
         "error": error,
         "is_manager": role == Membership.Role.MANAGER,
         "acts": [act for act in ACTS.values() if rollout.state in act.when],
-        "settings": [(one, rollout.config.get(one.name)) for one in mode.settings] if mode else [],
+        "settings": [(one, setting_words(rollout.config.get(one.name, one.default))) for one in mode.settings]
+        if mode
+        else [],
         "summary": mode.summary if mode else "",
         **_parts(rollout),
     }
@@ -89,17 +100,20 @@ def _page(request: SignedInRequest, slug: str, pk: int, error: str = "", status:
 
 
 def _parts(rollout: Rollout) -> dict[str, Any]:
-    arms = _arms(rollout)
+    arms, split = _arms(rollout), selectors.split_now(rollout)
     return {
         "rollout": rollout,
         "kind": kind_of(rollout),
         "tone": tone(rollout),
         "arms": arms,
-        "shares": shares(selectors.split_now(rollout), arms),
+        "answering": answering(split, arms),
+        "besides": besides(split),
+        "lists": selectors.lists_told(rollout),
         "failures": selectors.failures_of(rollout) if rollout.live else 0,
         "figures": figure_rows(rollout.figures),
         "decisions": [
-            {"made": one, "said": decision_words(one.action)} for one in selectors.rollout_decisions(rollout)
+            {"made": one, "said": decision_words(one.action), "tone": decision_tone(one.action)}
+            for one in selectors.rollout_decisions(rollout)
         ],
         "audited": f"{rollout.audit_share * 100:.3g}%",
         "load_errors": [arm.load_error for arm in rollout.arms.all() if arm.load_error and rollout.live],
