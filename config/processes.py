@@ -12,12 +12,8 @@ ALSO = {"embedding": ["search"], "learning": ["search"]}
 
 def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str]:
     return [
-        *(sys.executable, "-m", "config.web", "config.wsgi:application", "--interface", "wsgi"),
-        *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", "24"),
-        # More than serving.services.admission lets in, so that pages and refusals go on.
-        # A worker process that is killed comes back after a second; one that does not stop is killed.
-        *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "8"),
-        *("--backlog", "1024", "--no-ws", "--no-access-log", "--log-level", "warning"),
+        *(sys.executable, "-m", "config.web"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
     ]
 
 

@@ -2,8 +2,14 @@
 memory, and one that comes in the place of a dead one answers at once.
 """
 
+import argparse
 import os
-import runpy
+import time
+from collections.abc import Callable
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
 from config.wsgi import application
@@ -12,9 +18,55 @@ from serving.services.prediction_log import spool
 
 __all__ = ["application"]
 
+Target = Callable[..., object]
+
+# More than serving.services.admission lets in, so that pages and refusals go on.
+THREADS = 24
+# A process that dies within a second of its start waits for another before the next.
+SECOND = 1.0
+
 # Each process begins to load the champions when it is forked, not when the first client asks.
 os.register_at_fork(after_in_child=champions.start)
 os.register_at_fork(after_in_child=spool.start)
 
+
+class Server(MPServer):
+    """granian gives up, with all its processes, when one dies twice within seconds: here it comes back."""
+
+    _begun: float = 0.0
+
+    def _respawn_workers(
+        self, workers: list[int], spawn_target: Target, target_loader: Target, delay: float = 0
+    ) -> None:
+        if time.monotonic() - self._begun < SECOND:
+            time.sleep(SECOND)
+        super()._respawn_workers(workers, spawn_target, target_loader, delay)
+        self._begun = time.monotonic()
+        self.respawned_wrks.clear()  # what it counts by
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m config.web", description=__doc__)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, required=True, help="processes")
+    options = parser.parse_args()
+    Server(
+        "config.wsgi:application",
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        workers=options.workers,
+        blocking_threads=THREADS,
+        backlog=1024,
+        websockets=False,
+        log_access=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        # One that does not stop is killed, after so many seconds.
+        workers_kill_timeout=8,
+    ).serve()
+
+
 if __name__ == "__main__":
-    runpy.run_module("granian", run_name="__main__")
+    main()

@@ -1,6 +1,8 @@
 """What both predict APIs share: the champions of a project, its answers, and what comes after them."""
 
 import logging
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,18 +24,41 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_TOP = 5
 LONGEST_UNIT = 200
+LOADING_SECONDS = 5.0
+# So many of a process may wait for models at once: its other threads are for the rest.
+_patience = threading.BoundedSemaphore(16)
 
 
-def champions_of(project: Project) -> tuple[Champion, ...]:
-    """Raises Conflict or ComeBack."""
+def champions_of(project: Project, deadline: Deadline | None = None) -> tuple[Champion, ...]:
+    """With a deadline, those that are being loaded are waited for: a process that comes in the place of
+    a killed one needs a second. Raises Conflict or ComeBack.
+    """
     try:
-        return champions.get(project.pk)
+        try:
+            return champions.get(project.pk)
+        except ChampionLoading:
+            if deadline is None or not _patience.acquire(blocking=False):
+                raise
+        try:
+            return _loaded_by(project, min(deadline.at, time.monotonic() + LOADING_SECONDS))
+        finally:
+            _patience.release()
     except NoChampion as none:
         raise Conflict(
             f"{project.name} has no model yet: it trains by itself once items of two classes are labelled."
         ) from none
     except ChampionLoading as loading:
         raise ComeBack("The model is being loaded. Try again in a second.") from loading
+
+
+def _loaded_by(project: Project, until: float) -> tuple[Champion, ...]:
+    while True:
+        try:
+            return champions.get(project.pk)
+        except ChampionLoading:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.02)
 
 
 def answered(

@@ -81,7 +81,7 @@ class PredictView(ProjectApiView):
             return once.answer or once.keep(self._predicted(images, top, unit, deadline))
 
     def _predicted(self, images: list[bytes], top: int | None, unit: str, deadline: Deadline) -> HttpResponse:
-        answering = champions_of(self.key.project)
+        answering = champions_of(self.key.project, deadline)
         classes = max(len(champion.classes) for champion in answering)
         if top is not None and top > classes:
             raise ParseError(f"'top' is {top}, but the model knows {classes} labels.")

@@ -55,9 +55,9 @@ class V2View(ProjectApiView):
             response.data = {"error": response.data["detail"]}
         return response
 
-    def answering(self, version: str | None) -> tuple[Champion, ...]:
+    def answering(self, version: str | None, deadline: Deadline | None = None) -> tuple[Champion, ...]:
         """Those that answer now, if the first is of that version. Raises an APIException."""
-        found = champions_of(self.key.project)
+        found = champions_of(self.key.project, deadline)
         if version is not None and version != str(found[0].model.number):
             raise NotFound(f"Version {version[:20]} does not answer: version {found[0].model.number} does.")
         return found
@@ -126,7 +126,8 @@ class V2InferView(V2View):
         check_room(deadline_of(request._request, self.began))
         check_length(request._request)
         asked = asked_for(_body(request))
-        found = self.answering(version)
+        deadline = _deadline(asked, request, self.began)
+        found = self.answering(version, deadline)
         wanted = _wanted(asked, found)
         made = answered(
             key=self.key,
@@ -135,7 +136,7 @@ class V2InferView(V2View):
             top=_top(asked, found),
             unit=_unit(asked, request),
             whole=True,
-            deadline=_deadline(asked, request, self.began),
+            deadline=deadline,
         )
         refused = [one for one in made.outcomes if isinstance(one, Refused)]
         if refused:

@@ -2,15 +2,27 @@
 
 import hashlib
 import json
+import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+import psutil
 
 from serving.models import ApiKey
 from serving.services.redis_client import redis_client
 
 KEPT_SECONDS = 24 * 60 * 60
-# Should the process die meanwhile, so long nobody can try again with the key.
+# Should the machine die meanwhile, so long nobody can try again with the key; a process that was killed is
+# noticed by the others of its machine.
 _IN_FLIGHT_SECONDS = 60
+# Of several that notice it at once, one takes over.
+_TAKE_OVER = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
 
 
 class InFlight(Exception):
@@ -45,12 +57,32 @@ def request_once(*, key: ApiKey, idempotency_key: str, parts: Sequence[bytes]) -
     fingerprint = hashlib.sha256(digests).hexdigest()
     name = f"idempotency:{key.pk}:{hashlib.sha256(idempotency_key.encode()).hexdigest()}"
     client = redis_client()
-    begun = json.dumps({"of": fingerprint})
+    begun = json.dumps({"of": fingerprint, "by": _this_process(os.getpid())})
     if client.set(name, begun, nx=True, ex=_IN_FLIGHT_SECONDS):
         return Once(name, fingerprint)
-    found = json.loads(client.get(name) or begun)
+    standing = client.get(name) or begun
+    found = json.loads(standing)
     if found["of"] != fingerprint:
         raise OtherRequest
-    if "body" not in found:
-        raise InFlight
-    return str(found["body"]).encode()
+    if "body" in found:
+        return str(found["body"]).encode()
+    if _was_killed(found["by"]) and client.eval(_TAKE_OVER, 1, name, standing, begun, _IN_FLIGHT_SECONDS):
+        return Once(name, fingerprint)
+    raise InFlight
+
+
+@lru_cache(maxsize=1)
+def _this_process(pid: int) -> list[str | float]:
+    """Its machine, its number, and when it began: numbers are used again. A forked child has its own."""
+    return [socket.gethostname(), pid, psutil.Process(pid).create_time()]
+
+
+def _was_killed(process: list[str | float]) -> bool:
+    """Of another machine's nobody knows here."""
+    machine, pid, began = process
+    if machine != socket.gethostname():
+        return False
+    try:
+        return psutil.Process(int(pid)).create_time() != began
+    except psutil.NoSuchProcess:
+        return True

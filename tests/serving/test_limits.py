@@ -1,7 +1,11 @@
 """Limits, keys that make a retry harmless, and forgetting."""
 
+import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -9,7 +13,7 @@ from django.utils import timezone
 
 from labelling.models import Membership
 from serving.models import Feedback, Prediction, TrafficPolicy
-from serving.services.idempotency import request_once
+from serving.services.idempotency import InFlight, Once, request_once
 from serving.services.keys import key_create
 from serving.services.retention import predictions_forget
 from serving.services.throttle import TooManyRequests, request_admit
@@ -18,6 +22,8 @@ from tests.serving import trained
 from tests.serving.conftest import Service
 from tests.serving.rolled import images, rollout
 from tests.serving.trained import DARK, LIGHT, picture
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_key_with_a_limit_is_told_to_wait(service: Service) -> None:
@@ -103,3 +109,29 @@ def test_old_predictions_are_forgotten_but_not_those_a_rollout_looks_at(service:
     assert predictions_forget() == 0
     assert Prediction.objects.filter(pk=looked_at["id"]).exists()
     assert Prediction.objects.count() == 2
+
+
+def test_what_a_killed_process_had_begun_is_taken_over_and_what_a_living_one_has_is_not(
+    service: Service,
+) -> None:
+    claim = (
+        "import django; django.setup();"
+        "from serving.services.idempotency import request_once; from serving.models import ApiKey;"
+        f"request_once(key=ApiKey(pk={service.key.pk}), idempotency_key='order-20', parts=[b'a']);"
+        "print('claimed', flush=True); import time; time.sleep(60)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    with subprocess.Popen(
+        [sys.executable, "-c", claim], env=environment, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "claimed\n"
+        with pytest.raises(InFlight):
+            request_once(key=service.key, idempotency_key="order-20", parts=[b"a"])
+        other.kill()
+    once = request_once(key=service.key, idempotency_key="order-20", parts=[b"a"])
+    assert isinstance(once, Once)
+    with pytest.raises(InFlight):
+        request_once(key=service.key, idempotency_key="order-20", parts=[b"a"])
+    once.answered(b"done")
+    assert request_once(key=service.key, idempotency_key="order-20", parts=[b"a"]) == b"done"

@@ -94,6 +94,13 @@ def test_web_processes_count_together_and_a_killed_one_stays_counted(service: Se
         until(lambda: not psutil.pid_exists(int(min(processes))), 10)
         until(lambda: web.ask()[0] == 200, 20)
         assert counted(web, service) >= before + 25
+        # Again and again: the server does not take that for a reason to end.
+        for _ in range(3):
+            [worker, _] = psutil.Process(web.process.pid).children()
+            worker.kill()
+            worker.wait(10)
+            until(lambda: len(psutil.Process(web.process.pid).children()) == 2, 10)
+        until(lambda: web.ask()[0] == 200, 20)
 
 
 def counted(web: Web, service: Service) -> float:
