@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import http.client
 import json
-import tempfile
 import threading
 import time
 import uuid
@@ -24,6 +23,7 @@ from benchmarks.bare_model import load
 from benchmarks.failing_head import direction_and_limit, failing
 from benchmarks.predict import Target, digits, quern, wait_for_model
 from benchmarks.report import Claim, print_report
+from benchmarks.served import digits_served
 from benchmarks.shadow import Manager, wait_for_versions
 from labelling.core.images import open_rgb
 from learning.core.backbones import prepare
@@ -62,20 +62,16 @@ def main() -> None:
     options = parser.parse_args()
     spells = [0.0] if options.quick else [0.0, 120.0]
     seeds = 1 if options.quick else options.seeds
-    with tempfile.TemporaryDirectory(prefix="quern-canary-") as folder:
-        stack = Stack(Path(folder) / "data", demo="digits")
-        with stack:
-            print("labelling 40 digits, so that there is a model ...", flush=True)
-            stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)
-            manager = Manager(stack)
-            wait_for_versions(manager, 1)
-            target = quern(stack.url, stack.credentials["api_key"], "digits")
-            sound, bad, number = challenger(stack, wait_for_model(target))
-            runs = [
-                rolled_back(manager, target, sound, bad, number, spell, seed)
-                for spell in spells
-                for seed in range(seeds)
-            ]
+    with digits_served("canary") as stack:
+        manager = Manager(stack)
+        wait_for_versions(manager, 1)
+        target = quern(stack.url, stack.credentials["api_key"], "digits")
+        sound, bad, number = challenger(stack, wait_for_model(target))
+        runs = [
+            rolled_back(manager, target, sound, bad, number, spell, seed)
+            for spell in spells
+            for seed in range(seeds)
+        ]
     report(runs)
 
 

@@ -11,13 +11,11 @@ import os
 import random
 import signal
 import statistics
-import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -25,6 +23,7 @@ import psycopg
 
 from benchmarks.predict import CLIENTS, Target, digits, quern, wait_for_model
 from benchmarks.report import Claim, print_report
+from benchmarks.served import digits_served
 from tests.e2e.stack import Stack
 
 TRIES = ("answered at once", "answered when sent again", "answered when sent a third time")
@@ -78,14 +77,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="which process is killed each time (0)")
     options = parser.parse_args()
     seconds = 12.0 if options.quick else 60.0
-    with tempfile.TemporaryDirectory(prefix="quern-kills-") as folder:
-        stack = Stack(Path(folder) / "data", demo="digits")
-        with stack:
-            print("labelling 40 digits, so that there is a model ...", flush=True)
-            stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)
-            target = quern(stack.url, stack.credentials["api_key"], "digits")
-            wait_for_model(target)
-            measure(stack, target, seconds, random.Random(options.seed))
+    with digits_served("kills") as stack:
+        target = quern(stack.url, stack.credentials["api_key"], "digits")
+        wait_for_model(target)
+        measure(stack, target, seconds, random.Random(options.seed))
 
 
 def measure(stack: Stack, target: Target, seconds: float, rng: random.Random) -> None:

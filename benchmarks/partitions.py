@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from benchmarks.report import Claim, print_report
 from config.embedded import EmbeddedPostgres
@@ -96,11 +97,12 @@ def measure(connection: psycopg.Connection, rows: int, days: int) -> None:
 
 
 def find(connection: psycopg.Connection, table: str, one: uuid.UUID) -> None:
-    connection.execute(f"select * from {table} where id = %s", [one]).fetchone()  # noqa: S608  # our own names
+    statement = SQL("select * from {} where id = %s").format(Identifier(table))
+    connection.execute(statement, [one]).fetchone()
 
 
 def match(connection: psycopg.Connection, table: str, digest: str) -> None:
-    statement = f"select id from {table} where project_id = any(%s) and digest = %s"  # noqa: S608  # our own names
+    statement = SQL("select id from {} where project_id = any(%s) and digest = %s").format(Identifier(table))
     connection.execute(statement, [list(range(20)), digest]).fetchall()
 
 
@@ -111,8 +113,9 @@ def store(connection: psycopg.Connection, table: str, days: int) -> None:
 
 def forget(connection: psycopg.Connection) -> None:
     """In batches, as long transactions hold up others."""
-    old = "select id from plain where created_at < timestamptz '2026-01-02 UTC' order by created_at limit %s"
-    while connection.execute(f"delete from plain where id in ({old})", [BATCH]).rowcount:  # noqa: S608  # as above
+    batch = """delete from plain where id in (select id from plain
+        where created_at < timestamptz '2026-01-02 UTC' order by created_at limit %s)"""
+    while connection.execute(batch, [BATCH]).rowcount:
         pass
 
 

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,8 +24,8 @@ from PIL import Image
 from benchmarks.bare_model import WEB_WORKERS, bound, load, predict
 from benchmarks.litserve_server import as_json, litserve_running
 from benchmarks.report import Claim, print_report
+from benchmarks.served import digits_served
 from learning.core.predictor import Predictor
-from tests.e2e.stack import Stack
 
 CLIENTS = 8
 THREADS = min(4, os.cpu_count() or 1)  # as the server loads its models
@@ -90,13 +89,9 @@ def main() -> None:
             parser.error("with --url, give --key and --storage too")
         measure(quern(options.url, options.key, options.project), options.storage, seeds, seconds)
         return
-    with tempfile.TemporaryDirectory(prefix="quern-predict-") as folder:
-        stack = Stack(Path(folder) / "data", demo="digits")
-        with stack:
-            print("labelling 40 digits, so that there is a model ...", flush=True)
-            stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)
-            key = stack.credentials["api_key"]
-            measure(quern(stack.url, key, "digits"), stack.data / "storage", seeds, seconds)
+    with digits_served("predict") as stack:
+        key = stack.credentials["api_key"]
+        measure(quern(stack.url, key, "digits"), stack.data / "storage", seeds, seconds)
 
 
 def measure(target: Target, storage: Path, seeds: int, seconds: float) -> None:

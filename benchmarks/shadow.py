@@ -8,11 +8,9 @@ both meet the same machine.
 import argparse
 import json
 import statistics
-import tempfile
 import threading
 import time
 from http.cookiejar import CookieJar
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -22,6 +20,7 @@ import numpy as np
 
 from benchmarks.predict import CLIENTS, Caller, Target, digits, load_by, quern, wait_for_model
 from benchmarks.report import Claim, print_report
+from benchmarks.served import digits_served
 from tests.e2e.stack import Stack
 
 SETTLES = 1.0  # seconds until every process has followed a pause or a resumption
@@ -65,19 +64,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8, help="turns with the shadow and without (8)")
     options = parser.parse_args()
     turns, seconds = (2, 4.0) if options.quick else (options.seeds, 8.0)
-    with tempfile.TemporaryDirectory(prefix="quern-shadow-") as folder:
-        stack = Stack(Path(folder) / "data", demo="digits")
-        with stack:
-            print("labelling 40 digits, so that there are models ...", flush=True)
-            stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)
-            manager = Manager(stack)
-            wait_for_versions(manager, 1)
-            # More labels make another version, which is tried against the champion or the other way round.
-            stack.manage("simulate", "digits", "--labels", "20", "--url", stack.url)
-            wait_for_versions(manager, 2)
-            target = quern(stack.url, stack.credentials["api_key"], "digits")
-            wait_for_model(target)
-            measure(manager, target, turns, seconds)
+    with digits_served("shadow") as stack:
+        manager = Manager(stack)
+        wait_for_versions(manager, 1)
+        # More labels make another version, which is tried against the champion or the other way round.
+        stack.manage("simulate", "digits", "--labels", "20", "--url", stack.url)
+        wait_for_versions(manager, 2)
+        target = quern(stack.url, stack.credentials["api_key"], "digits")
+        wait_for_model(target)
+        measure(manager, target, turns, seconds)
 
 
 def wait_for_versions(manager: Manager, count: int) -> None:

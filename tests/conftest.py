@@ -1,8 +1,14 @@
+import os
+from collections.abc import Iterator
+
 import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
 from django.test import override_settings
+from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
+
+from tests.e2e.browser import chromium
 
 PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
@@ -30,3 +36,12 @@ def _static_files() -> None:
 def live_server(_static_files: None, live_server: LiveServer) -> LiveServer:
     """It starts before any test's own settings hold, and serves what is collected."""
     return live_server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Playwright's own event loop makes Django believe that it is called from asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with chromium() as running:
+        yield running
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -15,7 +15,6 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import chromium
 from tests.e2e.database import EMBEDDED, IMPORTED, KNOWS_ALL, ask, eventually
 from tests.e2e.stack import Stack
 
@@ -29,12 +28,6 @@ def stack() -> Iterator[Stack]:
         TemporaryDirectory(prefix="quern-e2e-") as folder,
         Stack(Path(folder) / "data", demo="digits") as running,
     ):
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
         yield running
 
 

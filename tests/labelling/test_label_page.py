@@ -1,6 +1,5 @@
 """The annotator's page in a real Chromium, on a real server."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -14,19 +13,9 @@ from labelling.selectors import standing
 from labelling.services.questions import question_add
 from labelling.services.queue import RankedItem, queue_swap
 from tests import factories
-from tests.e2e.browser import chromium
 
 PASSWORD = "correct horse battery"
 expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright's own event loop makes Django believe that it is called from asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with chromium() as running:
-        yield running
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

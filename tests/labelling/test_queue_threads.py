@@ -9,61 +9,21 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from labelling.core.aggregation import majority
 from labelling.models import Annotation, Consensus, Item, Label, Lease, Project, User
 from labelling.selectors import standing
-from labelling.services.annotations import annotation_record, annotation_undo, annotations_through
+from labelling.services.annotations import annotation_record, annotation_undo
 from labelling.services.leases import lease_items
 from labelling.services.queue import RankedItem, queue_swap
 from tests import factories
+from tests.labelling.threads import at_once, items_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PEOPLE = 8
-
-
-def at_once(*jobs: Callable[[], None]) -> None:
-    """Run the jobs in threads of their own, each on a connection of its own; raise the first error."""
-    errors: list[BaseException] = []
-
-    def guarded(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=guarded, args=[job]) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not any(thread.is_alive() for thread in threads)
-    if errors:
-        raise errors[0]
-
-
-def items_of(project: Project, count: int, holdout: int = 0) -> list[Item]:
-    made = Item.objects.bulk_create(
-        Item(
-            project=project,
-            digest=f"{project.pk}-{i}",
-            split="holdout" if i < holdout else "pool",
-            path="none",
-            name=str(i),
-            format="PNG",
-            width=8,
-            height=8,
-            size=1,
-            random_rank=i,
-        )
-        for i in range(count)
-    )
-    return [item for item in made if item.split == "pool"]
 
 
 def swap(project: Project, items: list[Item]) -> None:
@@ -252,51 +212,3 @@ def test_an_expired_lease_goes_to_exactly_one_other_person() -> None:
     assert len(got) == len(set(got))
     assert not Lease.objects.filter(project=project, annotator=first, expires_at__gt=timezone.now()).exists()
     assert Lease.objects.filter(project=project).count() == 10
-
-
-def test_training_waits_for_an_annotation_that_is_still_on_its_way() -> None:
-    project, other = factories.project(), factories.project()
-    ann = factories.member(project)
-    written, go_on = threading.Event(), threading.Event()
-    ids: dict[str, int] = {}
-
-    def say(project: Project, item: Item) -> int:
-        question = project.questions.get()
-        label = Label.objects.filter(question=question).first()
-        return annotation_record(
-            project=project,
-            annotator=ann,
-            uuid=uuid4(),
-            item=item,
-            question=question,
-            label=label,
-            seconds=None,
-        ).pk
-
-    def late(item: Item) -> None:
-        with transaction.atomic():
-            ids["late"] = say(project, item)
-            written.set()
-            assert go_on.wait(60)
-
-    def read() -> None:
-        ids["through"] = annotations_through(project=project)
-        ids["seen"] = Annotation.objects.filter(project=project, pk__lte=ids["through"]).count()
-
-    first, second = items_of(project, 2)
-    assert annotations_through(project=project) == 0
-    slow = threading.Thread(target=lambda: at_once(lambda: late(first)))
-    slow.start()
-    assert written.wait(60)
-    ids["early"] = say(project, second)
-    assert ids["early"] > ids["late"]
-    assert annotations_through(project=other) == 0, "other projects do not wait"
-    reader = threading.Thread(target=lambda: at_once(read))
-    reader.start()
-    reader.join(0.5)
-    assert reader.is_alive(), "the smaller id is not committed yet"
-    go_on.set()
-    reader.join(60)
-    slow.join(60)
-    assert ids["through"] == ids["early"]
-    assert ids["seen"] == 2

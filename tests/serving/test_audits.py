@@ -21,6 +21,7 @@ from serving.services.champions import champions
 from serving.services.production import MOST_WAITING, production_look
 from serving.services.traffic import traffic_policy_set
 from tests import factories
+from tests.labelling.answering import answer_all
 from tests.serving import trained
 from tests.serving.conftest import Service, until
 from tests.serving.rolled import Rolled, images, rollout
@@ -143,17 +144,7 @@ def test_a_label_carries_the_chance_of_its_draw(service: Service) -> None:
         through_annotation=0,
     )
     person, question = factories.member(project), project.questions.get()
-    while leases := lease_items(project=project, annotator=person, count=4):
-        for lease in leases:
-            annotation_record(
-                project=project,
-                annotator=person,
-                uuid=uuid.uuid4(),
-                item=lease.item,
-                question=question,
-                label=question.labels.first(),
-                seconds=1.0,
-            )
+    answer_all(project, person, lambda item: question.labels.first())
     said = {one.item_id: one for one in Annotation.objects.all()}
     expected = {items[0].pk: 0.25, items[1].pk: 0.5, items[2].pk: None, held_out.pk: project.holdout_share}
     assert said.keys() == expected.keys()

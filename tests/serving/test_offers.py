@@ -1,7 +1,5 @@
 """Interleaving for annotators: a real browser, real models, and the label given is the vote."""
 
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,9 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labelling.models import Annotation, Item, Label, Project, Suggestion, User, Wanted
-from labelling.services.annotations import annotation_record
-from labelling.services.leases import lease_items
+from labelling.models import Annotation, Item, Label, Suggestion, Wanted
 from serving.core.team_draft import team_draft
 from serving.models import Offer, Rollout
 from serving.selectors.evidence import evidence_of
@@ -20,22 +16,13 @@ from serving.services.offers import offers_make, offers_missing, offers_withdraw
 from serving.services.replay import decisions_replay
 from serving.tasks import make_offers
 from tests import factories
-from tests.e2e.browser import chromium
+from tests.labelling.answering import answer_all
 from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
 from tests.serving.rolled import Rolled, images, rollout
 
 PASSWORD = "correct horse battery"
 expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright's own event loop makes Django believe that it is called from asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with chromium() as running:
-        yield running
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -62,20 +49,8 @@ def rolled(service: Service) -> Rolled:
     return rollout(service, "interleaving", challenger, min_votes=8, alpha=0.2)
 
 
-def answer_all(project: Project, person: User) -> None:
-    """Somebody labels all that is asked, rightly."""
-    question = project.questions.get()
-    while leases := lease_items(project=project, annotator=person, count=20):
-        for lease in leases:
-            annotation_record(
-                project=project,
-                annotator=person,
-                uuid=uuid.uuid4(),
-                item=lease.item,
-                question=question,
-                label=Label.objects.get(question=question, name=lease.item.metadata["truth"]),
-                seconds=1.0,
-            )
+def true_label(item: Item) -> Label:
+    return Label.objects.get(question__project=item.project_id, name=item.metadata["truth"])
 
 
 def test_an_annotators_choice_decides_an_interleaving(
@@ -145,7 +120,7 @@ def test_a_draft_can_be_drawn_again_and_each_list_votes_once(rolled: Rolled) -> 
     project = rolled.service.project
     project.refresh_from_db()
     for _ in range(2):
-        answer_all(project, factories.member(project))
+        answer_all(project, factories.member(project), true_label)
     listed = Annotation.objects.exclude(shown_list=None)
     lists = listed.values("shown_list").distinct().count()
     assert listed.count() > lists > 0

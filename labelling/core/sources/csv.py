@@ -28,29 +28,38 @@ def read_rows(data: bytes, name: str) -> list[Row]:
     text = data.decode("utf-8-sig", "surrogateescape")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = _header(reader, name)
+    lines = csv_lines(text)
+    _, first = next(lines, (1, csv.Error("it is empty")))
+    header = _header(first, name)
     rows: list[Row] = []
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            rows.append(Row(line=reader.line_num, refusal=f"Line {reader.line_num} of {name}: {error}."))
-            continue
-        if values:
-            rows.append(_row(header, values, reader.line_num, name))
+    for line, values in lines:
+        if isinstance(values, csv.Error):
+            rows.append(Row(line=line, refusal=f"Line {line} of {name}: {values}."))
+        elif values:
+            rows.append(_row(header, values, line, name))
     if not rows:
         raise SourceUnreadable(f"{name} has a header and no rows.")
     return rows
 
 
-def _header(reader: Iterator[list[str]], name: str) -> list[str]:
-    try:
-        header = [column.strip() for column in next(reader)]
-    except (csv.Error, StopIteration) as error:
-        raise SourceUnreadable(f"The first line of {name} is no header of a CSV file ({error}).") from None
+def csv_lines(text: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """The number of each line with its values, or why it has none."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    while True:
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield reader.line_num, error
+        else:
+            yield reader.line_num, values
+
+
+def _header(values: list[str] | csv.Error, name: str) -> list[str]:
+    if isinstance(values, csv.Error):
+        raise SourceUnreadable(f"The first line of {name} is no header of a CSV file ({values}).")
+    header = [column.strip() for column in values]
     shown = ", ".join(clean_text(column, 40) for column in header[:10])
     if FILE_KEY not in header:
         raise SourceUnreadable(f"{name} has no column '{FILE_KEY}'; its columns are: {shown}.")

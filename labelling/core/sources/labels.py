@@ -1,7 +1,6 @@
 """A table of labels, as the export writes it: CSV with a header, or JSON lines. It brings no images."""
 
 import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from labelling.core.sources.base import (
     refusing,
     source,
 )
+from labelling.core.sources.csv import csv_lines
 from labelling.core.sources.manifest import manifest_bytes
 
 KIND = "labels"
@@ -50,27 +50,22 @@ def _csv(data: bytes) -> Iterator[Entry]:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise SourceUnreadable(f"Line {line} of the file is not UTF-8 text: save it as UTF-8.") from None
-    reader = csv.reader(io.StringIO(text, newline=""))
     header: list[str] = []
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
+    for line, values in csv_lines(text):
+        if isinstance(values, csv.Error):
             if not header:
-                raise SourceUnreadable(f"The first line is no header of a CSV file ({error}).") from None
-            yield _refused(reader.line_num, f"Line {reader.line_num} is not CSV: {error}.")
+                raise SourceUnreadable(f"The first line is no header of a CSV file ({values}).")
+            yield _refused(line, f"Line {line} is not CSV: {values}.")
             continue
         if not any(value.strip() for value in values):
             continue
         if not header:
             header = _header(values)
         elif len(values) != len(header):
-            sentence = f"Line {reader.line_num} has {len(values)} values where the header has {len(header)}."
-            yield _refused(reader.line_num, sentence)
+            sentence = f"Line {line} has {len(values)} values where the header has {len(header)}."
+            yield _refused(line, sentence)
         else:
-            yield _entry(reader.line_num, dict(zip(header, values, strict=True)))
+            yield _entry(line, dict(zip(header, values, strict=True)))
 
 
 def _header(values: list[str]) -> list[str]:
