@@ -1,7 +1,12 @@
 """Errors that no view answers: programs get JSON, people a page."""
 
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
 
 _SENTENCE = "Nothing lives at this address: the reference at /api/v1/docs has those that do."
 
@@ -12,3 +17,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path_info.startswith("/v2/"):  # the Open Inference Protocol's word for it
         return JsonResponse({"error": _SENTENCE}, status=404)
     return defaults.page_not_found(request, exception)
+
+
+def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """What Django refuses while it reads a body comes back from REST views as all else that they refuse."""
+    if isinstance(error, RequestDataTooBig):
+        return Response({"detail": "The body is larger than what is read here."}, status=413)
+    if isinstance(error, SuspiciousOperation):  # too many fields or files, mostly
+        return Response({"detail": f"The request cannot be read: {error}"}, status=400)
+    return exception_handler(error, context)
