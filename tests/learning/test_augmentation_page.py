@@ -81,7 +81,28 @@ def test_a_search_is_begun_followed_paused_and_ended_on_its_page(project: Projec
     assert "Waiting for a worker" in manager.post(f"{page}search/", {"action": "resume"}).content.decode()
     ended = manager.post(f"{page}search/", {"action": "end"}).content.decode()
     assert "It was ended by a manager." in ended
+    assert "3 of " in ended
+    assert "trials were done. No policy is kept of it, and what is in use stays in use." in ended
     assert "hx-trigger" not in ended
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Client, better: bool) -> None:
+    verdict = {"better": better, "words": "-1.3 points against none (-3.0 to +0.4)"}
+    search = PolicySearch.objects.create(
+        project=project,
+        config={"search": "ppo"},
+        state="done",
+        known=[],
+        total=3,
+        verdict=verdict,
+        note="Kept.",
+    )
+    policy_keep(project=project, policy=POLICY, name="found", evidence={"verdict": verdict}, search=search)
+    page = manager.get(f"/projects/{project.slug}/augmentation/").content.decode()
+    assert ('<p class="notice notice-good">Kept.</p>' in page) is better
+    assert ('<span class="badge">not better</span>' in page) is not better
+    assert "Use found" in page  # a person may use it all the same
 
 
 @pytest.mark.parametrize(
@@ -91,7 +112,9 @@ def test_a_search_is_begun_followed_paused_and_ended_on_its_page(project: Projec
         ({"trials": "0"}, "The number of trials must be a whole number from 1"),
         ({"trials": "many"}, "Write the trials as a whole number"),
         ({"rate": "0"}, "learning rate must lie between 0 and 1"),
-        ({"rate": "nan"}, "learning rate"),
+        ({"rate": "nan"}, "Write the learning rate of the controller as a number."),
+        ({"rate": "inf"}, "Write the learning rate of the controller as a number."),
+        ({"rate": "-0.1"}, "learning rate must lie between 0 and 1, not be -0.1."),
         ({"minutes": "-1"}, "It cannot take -1 minutes"),
         ({"fraction": "10"}, "There are 3 labels for 10 classes"),
         ({"seed": "x"}, "Write the seed as a whole number, or leave it empty."),

@@ -13,7 +13,7 @@ from learning.core.children.judge import channels_first
 from learning.core.evaluation import wilson
 from learning.core.pretraining import Answered
 
-SIDE = 12  # pictures are compared at this size, in grey, centred
+SIDE = 12  # pictures are compared at this size, in grey, centred, and as bright as each other
 STRENGTH = 0.5  # of the operation's strongest
 TOLERATED = 0.15  # the share of a class that may be turned, beyond what lies near another class anyway
 LEAST = 4  # pictures of a class, to say anything of it
@@ -92,7 +92,10 @@ def _nearest(
 
 
 def _reduced(images: torch.Tensor) -> NDArray[np.float32]:
-    """uint8 (n, C, S, S) -> (n, SIDE^2), the difference to the border's colour, its mass in the middle."""
+    """uint8 (n, C, S, S) -> (n, SIDE^2), the difference to the border's colour, its mass in the middle.
+
+    Of length 1: how bright a drawing is makes it no other, and a paler 9 is no nearer to a 4.
+    """
     grey = images.float().mean(dim=1) / 255  # (n, S, S)
     edge = torch.cat([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], dim=1).mean(dim=1)
     drawn = grey - edge[:, None, None]
@@ -105,4 +108,4 @@ def _reduced(images: torch.Tensor) -> NDArray[np.float32]:
     moved = zip(drawn, down, right, strict=True)
     centred = torch.stack([torch.roll(one, (rows, columns), (0, 1)) for one, rows, columns in moved])
     small = functional.interpolate(centred[:, None], (SIDE, SIDE), mode="area")
-    return np.asarray(small.flatten(1).numpy(), np.float32)
+    return np.asarray(functional.normalize(small.flatten(1)).numpy(), np.float32)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.pictures import larger_sets
 from learning.core.augmentation import AUGMENTATIONS, Applied, Policy
 from learning.core.children.children import children_train
 from learning.core.children.guards import destroyed
@@ -100,6 +101,15 @@ def test_upside_down_a_6_is_a_9() -> None:
     images, labels = some_digits(300)
     found = destroyed(Answered(images, labels), ["upside-down", "shear-x", "invert", "contrast"], 0)
     assert [(one.operation, {one.truth, one.becomes}) for one in found] == [("upside-down", {6, 9})]
+
+
+def test_mirrored_handwriting_is_other_handwriting_and_paler_is_not() -> None:
+    (mnist,) = larger_sets()
+    rows = np.random.default_rng(0).permutation(len(mnist.images))[:300]
+    known = Answered(mnist.prepared(32)[rows], mnist.labels[rows])
+    (found,) = destroyed(known, ["mirror", "brightness", "contrast", "solarize", "cutout", "rotate"], 0)
+    assert (found.operation, found.truth, found.becomes) == ("mirror", 5, 2)
+    assert found.share > 0.8
 
 
 def test_a_fraction_of_the_labels_is_a_part_of_them() -> None:

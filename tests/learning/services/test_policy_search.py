@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
+from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
-from labelling.models import Item, Project
+from labelling.models import Item, Membership, Project
 from learning.core.augmentation import AUGMENTATIONS, Applied, Policy
 from learning.core.networks import pretrain as training_loop
 from learning.models import AugmentationPolicy, Learner, PolicySearch, PolicyTrial, PretrainingRun
@@ -183,6 +185,11 @@ def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pyte
     search.refresh_from_db()
     assert search.config["space"]["operations"] == ["rotate"]
     assert "Turn upside down makes " in search.left_out[0]
+    manager = Client()
+    manager.force_login(factories.member(project, Membership.Role.MANAGER))
+    page = manager.get(f"/projects/{project.slug}/augmentation/").content.decode()
+    assert f"Left out: {escape(search.left_out[0])}." in page
+    assert "No policy is kept of it, and what is in use stays in use." in page
     alone = policy_search_request(
         project=project, config={**QUICK, "space": {**space, "operations": ["upside-down"]}}
     )

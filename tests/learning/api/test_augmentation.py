@@ -1,0 +1,49 @@
+"""What cannot be searched, asked for by a program: one sentence, and nothing begins."""
+
+import pytest
+from django.test import Client
+
+from labelling.models import Membership
+from learning.models import PolicySearch
+from tests import factories
+from tests.learning.digits import digits_project, embed_all, label_items
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def manager() -> Client:
+    project, truth = digits_project(40)
+    embed_all()
+    label_items(project, truth, 28)
+    client = Client()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    client.defaults["SLUG"] = project.slug
+    return client
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ('{"space": {"operations": []}}', "The search space has no operation: choose at least one."),
+        ('{"trials": 0}', "The number of trials must be a whole number from 1 to 100,000, not 0."),
+        ('{"rate": 0}', "The controller's learning rate must lie between 0 and 1, not be 0."),
+        ('{"rate": -0.1}', "The controller's learning rate must lie between 0 and 1, not be -0.1."),
+        ('{"rate": 1e999}', "The controller's learning rate must lie between 0 and 1, not be inf."),
+        ('{"rate": NaN}', "JSON parse error - Out of range float values are not JSON compliant: 'NaN'"),
+        ('{"rate": "nan"}', "The controller's learning rate must lie between 0 and 1, not be nan."),
+        ('{"child": {"rate": 0}}', "A child's learning rate must lie between 0 and 1, not be 0."),
+        (
+            '{"fraction": 0.1}',
+            "There are 3 labels for 10 classes: a search needs one of each at least.",
+        ),
+    ],
+)
+def test_a_bad_request_gets_one_sentence(manager: Client, config: str, sentence: str) -> None:
+    answer = manager.post(
+        f"/api/v1/projects/{manager.defaults['SLUG']}/augmentation",
+        f'{{"config": {config}}}',
+        content_type="application/json",
+    )
+    assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
+    assert not PolicySearch.objects.exists()
