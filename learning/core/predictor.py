@@ -19,9 +19,9 @@ def _session(onnx_bytes: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
 
 
-# Fewer images are not worth several processors: a layer of one is so small that its parts mostly wait for each
-# other. One of 96 pixels comes a tenth to a third sooner from two, for half as much processor time again,
-# which other processes miss; four take half as long.
+# Fewer images are not worth several processors: a layer of one is so small that its parts mostly wait for
+# each other. One of 96 pixels comes a tenth to a third sooner from two, for half as much processor time
+# again, which other processes miss; four take half as long.
 SPREAD = 4
 
 
