@@ -5,11 +5,12 @@ memory, and one that comes in the place of a dead one answers at once.
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from granian._granian import ListenerSpec, SocketHolder
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
 from config.wsgi import application
@@ -31,9 +32,26 @@ os.register_at_fork(after_in_child=spool.start)
 
 
 class Server(MPServer):
-    """granian gives up, with all its processes, when one dies twice within seconds: here it comes back."""
+    """granian gives up, with all its processes, when one dies twice within seconds: here it comes back.
+
+    On Linux each process opens a listening socket of its own, which shares connections evenly and takes with
+    it those that wait when it is killed (granian's issues 544, 567). Here the sockets are opened once and
+    stay: what waits at one is answered by the process that comes in the place of the killed one.
+    """
 
     _begun: float = 0.0
+    _listening: Sequence[SocketHolder] = ()
+
+    def _init_shared_socket(self) -> None:
+        listener = ListenerSpec(self.bind_addr, self.bind_port, self.backlog)
+        self._listening = [listener.build() for _ in range(self.workers)]
+        self._ssp = self._sso = None
+
+    def _spawn_worker(  # type: ignore[override]  # as granian's own subclasses have it
+        self, idx: int, target: Target, callback_loader: Target
+    ) -> WorkerProcess:
+        self._shd = self._listening[idx]  # type: ignore[assignment]  # by granian's word, always None
+        return super()._spawn_worker(idx, target, callback_loader)
 
     def _respawn_workers(
         self, workers: list[int], spawn_target: Target, target_loader: Target, delay: float = 0

@@ -1,0 +1,35 @@
+"""A web process is killed: nobody who was not in its hands is turned away."""
+
+import http.client
+
+import psutil
+import pytest
+
+from serving.models import Prediction
+from tests.serving.conftest import Service, until
+from tests.serving.trained import DARK, picture
+from tests.serving.web import web_running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CLIENTS = 8
+
+
+def test_requests_that_wait_for_a_killed_process_are_answered_by_the_next(service: Service) -> None:
+    headers = {"Authorization": f"Bearer {service.plain}", "Content-Type": "image/png"}
+    with web_running(service) as web:
+        workers = psutil.Process(web.process.pid).children()
+        for worker in workers:
+            worker.suspend()  # what comes now waits at its socket
+        clients = [http.client.HTTPConnection("127.0.0.1", web.port, timeout=30) for _ in range(CLIENTS)]
+        for client in clients:
+            client.request("POST", service.predict_path, picture(DARK), headers)
+        for worker in workers:
+            worker.kill()
+        answers = [client.getresponse() for client in clients]
+        assert [answer.status for answer in answers] == [200] * CLIENTS
+        for client, answer in zip(clients, answers, strict=True):
+            assert b"predictions" in answer.read()
+            client.close()
+        assert not any(psutil.pid_exists(worker.pid) for worker in workers)
+        until(lambda: Prediction.objects.count() == CLIENTS, 10)
