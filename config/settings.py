@@ -116,6 +116,8 @@ CELERY_TASK_ROUTES = {
     "learning.tasks.pretrain": {"queue": "embedding"},
     "learning.tasks.search_policies": {"queue": "embedding"},
     "learning.tasks.picture_policy": {"queue": "embedding"},
+    "learning.tasks.quantise": {"queue": "embedding"},
+    "learning.tasks.measure_int8": {"queue": "embedding"},
     "learning.tasks.judge_trials": {"queue": "search"},
     "learning.tasks.train": {"queue": "learning"},
     "learning.tasks.check_rules": {"queue": "learning"},

@@ -18,6 +18,8 @@ from learning.models import (
     PolicySearch,
     PolicyTrial,
     PretrainingRun,
+    QuantisedBackbone,
+    QuantisedExport,
     Round,
     Rule,
     RuleCheck,
@@ -136,3 +138,15 @@ class SearchPartAdmin(UnchangingAdmin):
     list_select_related = ["search__run"]
     list_filter = ["search__run__project"]
     exclude = ["found"]
+
+
+@admin.register(QuantisedBackbone)
+class QuantisedBackboneAdmin(UnchangingAdmin):
+    list_display = ["project", "backbone", "state", "images", "size", "size_int8", "error"]
+
+
+@admin.register(QuantisedExport)
+class QuantisedExportAdmin(UnchangingAdmin):
+    list_display = ["version", "labels", "right", "right_int8", "used", "why"]
+    list_select_related = ["version__project"]
+    list_filter = ["version__project"]

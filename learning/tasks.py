@@ -3,17 +3,19 @@ late or never; it is valid only until the next one is sent."""
 
 from celery import shared_task
 
-from learning.models import PolicySearch, PretrainingRun, RuleCheck, TrainingRun
+from learning.models import PolicySearch, PretrainingRun, QuantisedBackbone, RuleCheck, TrainingRun
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
 from learning.services.policies import policies_to_picture, policy_picture
 from learning.services.policy_search import policy_search_do
 from learning.services.policy_trials import trial_judge_next
 from learning.services.pretraining import pretraining_do
+from learning.services.quantised import quantised_do, quantised_plan
+from learning.services.quantised_exports import exports_measure, exports_waiting
 from learning.services.rule_checks import check_do
 from learning.services.runs import runs_create_due, runs_take_over
 from learning.services.search import search_help
-from learning.services.shards import shards_plan, shards_to_send
+from learning.services.shards import holdout_shards_plan, shards_plan, shards_to_send
 from learning.services.training import run_train
 from learning.services.work import RESEND, works_take_over, works_to_send
 
@@ -32,6 +34,7 @@ def tend() -> None:
     """Find the work that nobody waits a second for, and what workers that are gone have left."""
     learners_ensure()
     shards_plan()
+    holdout_shards_plan()
     for shard_id in shards_to_send():
         embed.apply_async((shard_id,), expires=RESEND.total_seconds())
     runs_take_over()
@@ -48,6 +51,7 @@ def tend() -> None:
     works_take_over(RuleCheck, afterwards="Save a rule to have them checked again.")
     for check_id in works_to_send(RuleCheck):
         check_rules.apply_async((check_id,), expires=RESEND.total_seconds())
+    _send_int8()
 
 
 @shared_task
@@ -92,6 +96,25 @@ def picture_policy(policy_id: int) -> None:
 @shared_task
 def check_rules(check_id: int) -> None:
     check_do(check_id=check_id)
+
+
+@shared_task
+def quantise(quantised_id: int) -> None:
+    quantised_do(quantised_id=quantised_id)
+
+
+@shared_task
+def measure_int8(quantised_id: int) -> None:
+    exports_measure(quantised_id=quantised_id)
+
+
+def _send_int8() -> None:
+    quantised_plan()
+    works_take_over(QuantisedBackbone, afterwards="It is tried again within an hour.")
+    for quantised_id in works_to_send(QuantisedBackbone):
+        quantise.apply_async((quantised_id,), expires=RESEND.total_seconds())
+    for quantised_id in exports_waiting():
+        measure_int8.apply_async((quantised_id,), expires=RESEND.total_seconds())
 
 
 def _ask_for_help(search_id: int) -> None:

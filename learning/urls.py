@@ -2,6 +2,7 @@ from django.urls import path
 
 from learning.api.augmentation import AugmentationApiView, PoliciesApiView, PolicyApiView
 from learning.api.learner import LearnerApiView
+from learning.api.precision import PrecisionApiView
 from learning.api.pretraining import PretrainingApiView
 from learning.api.rules import RuleApiView, RulesApiView
 from learning.views.augmentation import (
@@ -60,6 +61,11 @@ urlpatterns = [
     path("projects/<slug:slug>/rules/checks/<int:pk>/", RuleCheckView.as_view(), name="rule-check"),
     path("api/v1/projects/<slug:slug>/rules", RulesApiView.as_view(), name="api-rules"),
     path("api/v1/projects/<slug:slug>/rules/<int:pk>", RuleApiView.as_view(), name="api-rule"),
+    path(
+        "api/v1/projects/<slug:slug>/models/<int:number>/precision",
+        PrecisionApiView.as_view(),
+        name="api-precision",
+    ),
     path("projects/<slug:slug>/models/", ModelsView.as_view(), name="models"),
     path("projects/<slug:slug>/models/<int:number>/", ModelView.as_view(), name="model"),
     path(

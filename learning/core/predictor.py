@@ -10,7 +10,7 @@ from learning.core.batching import Batching, Watch
 from learning.core.throughput import SIZES, Knee, knee_measured
 
 
-def _session(onnx_bytes: bytes, threads: int) -> onnxruntime.InferenceSession:
+def session(onnx_bytes: bytes, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -33,8 +33,8 @@ class Embedder:
     """
 
     def __init__(self, onnx_bytes: bytes, threads: int = 1, watch: Watch | None = None) -> None:
-        self._session = _session(onnx_bytes, threads)
-        self._single = self._session if threads == 1 else _session(onnx_bytes, 1)
+        self._session = session(onnx_bytes, threads)
+        self._single = self._session if threads == 1 else session(onnx_bytes, 1)
         self._batching = Batching(self._run, watch=watch)
         self.batch = self._batching.most
 
@@ -65,7 +65,7 @@ class Predictor:
         self.embedder = embedder
         self.classes = list(classes)
         self.input_size = input_size
-        self._session = _session(head_bytes, 1)
+        self._session = session(head_bytes, 1)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S, 3) -> (B, K)"""

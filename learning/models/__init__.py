@@ -3,6 +3,7 @@ from learning.models.lane import Lane
 from learning.models.learner import Learner
 from learning.models.policy import AugmentationPolicy, PolicySearch, PolicyTrial
 from learning.models.pretraining import PretrainingRun
+from learning.models.quantised import QuantisedBackbone, QuantisedExport
 from learning.models.rule import Rule, RuleCheck
 from learning.models.run import ModelVersion, Round, TrainingRun
 from learning.models.search import Search, SearchPart
@@ -17,6 +18,8 @@ __all__ = [
     "PolicySearch",
     "PolicyTrial",
     "PretrainingRun",
+    "QuantisedBackbone",
+    "QuantisedExport",
     "Round",
     "Rule",
     "RuleCheck",

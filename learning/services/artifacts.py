@@ -16,8 +16,8 @@ from learning.services.batch_metrics import batch_seen
 from learning.services.cache import Cache
 from learning.services.knees import knee_here
 
-# A backbone is some 14 MB and slow to load, a head some 50 KB: many heads share one backbone.
-_embedders: Cache[Embedder] = Cache(size=2)
+# A backbone is some 14 MB, in int8 4, and slow to load, a head some 50 KB: many heads share one backbone.
+_embedders: Cache[Embedder] = Cache(size=4)
 _predictors: Cache[Predictor] = Cache(size=32)
 
 
@@ -69,15 +69,18 @@ def _embedder(digest: str) -> Embedder:
     return made
 
 
-def predictor_load(*, version: ModelVersion) -> Predictor:
-    """The version, ready to predict; what its artifacts say is checked against their digests on loading."""
-    return _predictors.get(version.digest, lambda: _predictor(version))
+def predictor_load(*, version: ModelVersion, int8: str = "") -> Predictor:
+    """The version, ready to predict; what its artifacts say is checked against their digests on loading.
+
+    `int8`: the digest of the int8 backbone that its head is to stand on; without one, on float32.
+    """
+    return _predictors.get((version.digest, int8), lambda: _predictor(version, int8))
 
 
-def _predictor(version: ModelVersion) -> Predictor:
+def _predictor(version: ModelVersion, int8: str) -> Predictor:
     card = version.card
     return Predictor(
-        embedder_load(digest=card["backbone"]["digest"]),
+        embedder_load(digest=int8 or card["backbone"]["digest"]),
         artifact_get(digest=card["onnx"], suffix=".onnx"),
         [entry["name"] for entry in card["classes"]],
         card["backbone"]["input_size"],

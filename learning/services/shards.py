@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Max, OuterRef, Q, Subquery
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from labelling.models import Item
-from learning.models import EmbeddingShard, Learner
+from learning.models import EmbeddingShard, Learner, QuantisedBackbone, Work
 
 SHARD_ITEMS = 2048
 # An import that is under way brings more: a part of a shard is planned once nothing has come for this long.
@@ -40,22 +40,39 @@ def shards_plan() -> None:
         .distinct()
     )
     for project_id, backbone, newest_id in wanting:
-        settled_before = timezone.now() - SETTLED
-        still_coming = Item.objects.filter(pk=newest_id, created_at__gt=settled_before).exists()
-        while _plan_one(project_id, backbone, still_coming):
-            pass
+        _plan(Item.objects.filter(project=project_id), project_id, backbone, newest_id)
 
 
-def _plan_one(project_id: int, backbone: str, still_coming: bool) -> bool:
+def holdout_shards_plan() -> None:
+    """Plan shards of the hold-out alone for the int8 backbones of models in use."""
+    holdout = Item.objects.filter(project=OuterRef("project"), split=Item.Split.HOLDOUT)
+    shards = EmbeddingShard.objects.filter(project=OuterRef("project"), backbone=OuterRef("name"))
+    used = Learner.objects.filter(enabled=True, project=OuterRef("project"), backbone=OuterRef("backbone"))
+    wanting = (
+        QuantisedBackbone.objects.filter(Exists(used), state=Work.State.DONE)
+        .annotate(newest=Subquery(holdout.order_by("-id").values("id")[:1]))
+        .annotate(covered=Subquery(shards.order_by("-number").values("last_item")[:1]))
+        .filter(Q(newest__gt=F("covered")) | Q(covered__isnull=True, newest__isnull=False))
+    )
+    for project_id, name, newest_id in wanting.values_list("project_id", "name", "newest"):
+        items = Item.objects.filter(project=project_id, split=Item.Split.HOLDOUT)
+        _plan(items, project_id, name, newest_id)
+
+
+def _plan(items: QuerySet[Item], project_id: int, backbone: str, newest_id: int) -> None:
+    settled_before = timezone.now() - SETTLED
+    still_coming = Item.objects.filter(pk=newest_id, created_at__gt=settled_before).exists()
+    while _plan_one(items, project_id, backbone, still_coming):
+        pass
+
+
+def _plan_one(items: QuerySet[Item], project_id: int, backbone: str, still_coming: bool) -> bool:
     """Plan the next shard; False when there is nothing more to plan now."""
     last = EmbeddingShard.objects.filter(project=project_id, backbone=backbone).aggregate(
         item=Max("last_item"), number=Max("number")
     )
-    ids = list(
-        Item.objects.filter(project=project_id, id__gt=last["item"] or 0)
-        .order_by("id")
-        .values_list("id", flat=True)[:SHARD_ITEMS]
-    )
+    after = items.filter(id__gt=last["item"] or 0).order_by("id")
+    ids = list(after.values_list("id", flat=True)[:SHARD_ITEMS])
     full = len(ids) == SHARD_ITEMS
     if not ids or (still_coming and not full):
         return False

@@ -13,10 +13,11 @@ from labelling.views.access import SignedInRequest
 from learning.core.evaluation import MOST_CELLS
 from learning.core.methods import METHODS
 from learning.models import ModelVersion
+from learning.quantised_selectors import precisions_of
 from learning.selectors import measured_on, versions_page
 from learning.services.artifacts import artifact_get
 from learning.services.versions import version_judged
-from learning.views.words import accuracy_of, percent, reliability_of, unmeasured
+from learning.views.words import accuracy_of, percent, precision_words, reliability_of, unmeasured
 
 # What may be downloaded: its name in the address, where the card names it, suffix, content type.
 ARTIFACTS = {
@@ -67,6 +68,7 @@ class ModelView(LoginRequiredMixin, View):
             "ece": None if metrics["ece"] is None else percent(metrics["ece"]),
             "may_open": role != Membership.Role.ANNOTATOR,
             "downloads": [] if role == Membership.Role.ANNOTATOR else list(ARTIFACTS),
+            "precision": precision_words(precisions_of(version)),
             "rounds": version.rounds.all()[:5],
         }
         return render(request, "learning/model.html", context)

@@ -6,6 +6,7 @@ from typing import Any
 from labelling.models import Project
 from learning.core.evaluation import wilson
 from learning.models import ModelVersion
+from learning.quantised_selectors import Figures, Precisions
 from learning.selectors import measured_on
 
 
@@ -49,6 +50,28 @@ def unmeasured(project: Project) -> str:
     if project.holdout_queue_share > 0:
         return what
     return f"{what}, and none is asked: raise the blind questions in the settings"
+
+
+def precision_words(precisions: Precisions) -> dict[str, Any]:
+    """float32 and int8 as a table."""
+    return {
+        "why": precisions.why,
+        "labels": f"{precisions.labels:,}" if precisions.labels else "",
+        "images": f"{precisions.images:,}",
+        "columns": [_precision_column(one) for one in precisions.figures],
+    }
+
+
+def _precision_column(one: Figures) -> dict[str, Any]:
+    return {
+        "name": one.precision,
+        "used": one.used,
+        "accuracy": f"{percent(one.accuracy)}%" if one.accuracy is not None else "",
+        "interval": "" if one.low is None or one.high is None else f"{percent(one.low)}–{percent(one.high)}",
+        "alone": f"{one.ms['1']:.2f}",
+        "together": f"{one.ms['32']:.2f}",
+        "mb": f"{one.bytes / 1e6:.1f}",
+    }
 
 
 def reliability_of(bins: list[dict[str, float]]) -> list[dict[str, Any]]:

@@ -145,4 +145,4 @@ def _answer(champion: Champion, prediction: Prediction) -> dict[str, Any]:
 
 
 def _model(model: LoadedModel) -> dict[str, Any]:
-    return {"version": model.number, "digest": model.digest}
+    return {"version": model.number, "digest": model.digest, "precision": model.precision}

@@ -40,7 +40,14 @@ from serving.services.admission import Deadline
 from serving.services.loaded import Champion
 from serving.services.predictions import Answered, Refused
 
-OUTPUTS = {"label": "BYTES", "probability": "FP32", "prediction": "BYTES", "arm": "BYTES", "version": "INT32"}
+OUTPUTS = {
+    "label": "BYTES",
+    "probability": "FP32",
+    "prediction": "BYTES",
+    "arm": "BYTES",
+    "version": "INT32",
+    "precision": "BYTES",
+}
 _PER_LABEL = ("label", "probability")
 
 
@@ -231,4 +238,4 @@ def _outputs(found: Sequence[Champion], outcomes: Sequence[Answered]) -> list[di
 def _value(name: str, champion: Champion, prediction: Prediction) -> str | int:
     if name == "version":
         return model_that_answered(champion, prediction).number
-    return prediction.arm if name == "arm" else str(prediction.id)
+    return {"arm": prediction.arm, "precision": prediction.precision}.get(name) or str(prediction.id)

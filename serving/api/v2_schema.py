@@ -109,6 +109,7 @@ V2_EXAMPLES = [
                 },
                 {"name": "arm", "datatype": "BYTES", "shape": [1], "data": ["champion"]},
                 {"name": "version", "datatype": "INT32", "shape": [1], "data": [12]},
+                {"name": "precision", "datatype": "BYTES", "shape": [1], "data": ["int8"]},
             ],
         },
         response_only=True,

@@ -23,6 +23,9 @@ class Prediction(models.Model):
     model_version = models.ForeignKey(ModelVersion, on_delete=models.RESTRICT, related_name="predictions")
     request_id = models.UUIDField(help_text="One request may hold several images.")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the image sent.")
+    precision = models.CharField(
+        max_length=7, default="float32", help_text="The numbers of the backbone that answered."
+    )
     arm = models.CharField(max_length=40, default="champion")
     propensity = models.FloatField(default=1.0, help_text="The probability with which this arm was chosen.")
     status = models.CharField(max_length=6, choices=Status.choices, default=Status.OK)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -11,6 +12,11 @@ from serving.models import Arm, Deployment, Rollout
 # One statement, so one moment: no promotion comes between the champion and its rollout. It is asked so often
 # that the database makes the text and Python reads it only when it is another than the last.
 _ANSWERING = """
+with quantised as not materialized (
+    select export.version_id, made.digest from learning_quantisedexport export
+    join learning_quantisedbackbone made on made.id = export.made_id
+    where export.used
+)
 select coalesce(json_agg(answering order by newest desc, project_id, position, question_id), '[]')::text
 from (
     select deployment.project_id, deployment.question_id, question.position,
@@ -20,6 +26,7 @@ from (
             'question', deployment.question_id,
             'key', question.key,
             'version', deployment.champion_id,
+            'int8', (select digest from quantised where version_id = deployment.champion_id),
             'several', (select count(*) > 1 from labelling_question other
                         where other.project_id = deployment.project_id),
             'keep_images', coalesce(policy.keep_images, false),
@@ -27,7 +34,10 @@ from (
                 select json_build_object('id', rollout.id, 'phase', phase, 'mode', mode, 'config', config,
                     'salt', salt, 'audit_share', audit_share, 'progress', progress,
                     'arms', (select json_agg(json_build_array(name, model_version_id) order by position)
-                             from serving_arm where rollout_id = rollout.id))
+                             from serving_arm where rollout_id = rollout.id),
+                    'int8', (select json_agg(coalesce(quantised.digest, '') order by position)
+                             from serving_arm left join quantised on version_id = model_version_id
+                             where rollout_id = rollout.id))
                 from serving_rollout rollout
                 join serving_arm champion on champion.rollout_id = rollout.id and champion.name = %(champion)s
                 where rollout.question_id = deployment.question_id and rollout.state = %(running)s
@@ -53,6 +63,8 @@ class RolloutPlan:
     audit_share: float
     progress: Mapping[str, object]
     arms: tuple[tuple[str, int], ...]  # name and model version
+    # Digest of each arm's int8 backbone; all "" unless all have one: they are compared in the same numbers.
+    int8: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class Wanted:
     question_id: int
     key: str  # the question's
     version_id: int
+    int8: str  # digest of the int8 backbone it answers by; "": float32
     several: bool  # its project asks other questions too
     keep_images: bool  # its project keeps those that are worth asking about
     rollout: RolloutPlan | None
@@ -81,10 +94,27 @@ def answering_of(text: str) -> dict[int, list[Wanted]]:
     found: dict[int, list[Wanted]] = {}
     for one in json.loads(text):
         rollout = one.pop("rollout")
-        plan = RolloutPlan(**{**rollout, "arms": tuple(map(tuple, rollout["arms"]))}) if rollout else None
-        wanted = Wanted(one["question"], one["key"], one["version"], one["several"], one["keep_images"], plan)
+        plan = _plan(rollout) if rollout else None
+        wanted = Wanted(
+            question_id=one["question"],
+            key=one["key"],
+            version_id=one["version"],
+            int8=(_champions_int8(plan) if plan else one["int8"]) or "",
+            several=one["several"],
+            keep_images=one["keep_images"],
+            rollout=plan,
+        )
         found.setdefault(one["project"], []).append(wanted)
     return found
+
+
+def _plan(rollout: dict[str, Any]) -> RolloutPlan:
+    arms, int8 = tuple(map(tuple, rollout["arms"])), tuple(rollout["int8"])
+    return RolloutPlan(**{**rollout, "arms": arms, "int8": int8 if all(int8) else ("",) * len(arms)})
+
+
+def _champions_int8(plan: RolloutPlan) -> str:
+    return dict(zip((name for name, _ in plan.arms), plan.int8, strict=True))[Arm.CHAMPION]
 
 
 def champions_answering() -> list[tuple[str, str, int]]:

@@ -143,6 +143,7 @@ def _in_rollout(
 def _prediction(one: Sent, model: LoadedModel, said: Said, top: int) -> Prediction:
     return Prediction(
         model_version_id=model.version_id,
+        precision=model.precision,
         digest=one.digest,
         decode_ms=one.decode_ms,
         infer_ms=said.infer_ms,

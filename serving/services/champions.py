@@ -55,9 +55,9 @@ class Champions:
     _loading: bool = False
     _text: str = ""  # that `_wanted` was read from
     _asked_for: set[int] = field(default_factory=set)
-    # version -> polls to let pass before trying to load it again
-    _failed: dict[int, int] = field(default_factory=dict)
-    _why: dict[int, str] = field(default_factory=dict)
+    # version and int8 backbone -> polls to let pass before trying to load it again
+    _failed: dict[tuple[int, str], int] = field(default_factory=dict)
+    _why: dict[int, str] = field(default_factory=dict)  # of versions that float32 cannot load
     _thread: threading.Thread | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -172,9 +172,7 @@ class Champions:
 
     def _champion(self, one: Wanted, standing: Champion | None) -> Champion | None:
         """What is to answer; as long as it cannot be loaded, what has answered so far, without a rollout."""
-        model = standing.model if standing else None
-        if model is None or model.version_id != one.version_id:
-            model = self._load(one.version_id, model_try) or model
+        model = self._best(one.version_id, one.int8, standing.model if standing else None, model_try)
         if model is None:
             return None
         live = standing.rollout if standing else None
@@ -184,11 +182,27 @@ class Champions:
             live = self._live(one.rollout, model)
         return Champion(model, one.question_id, one.key, one.several, one.keep_images, live)
 
+    def _best(
+        self,
+        version_id: int,
+        int8: str,
+        standing: LoadedModel | None = None,
+        check: Callable[[LoadedModel], None] = lambda model: None,
+    ) -> LoadedModel | None:
+        """The version, on its int8 backbone if it has one that can be loaded; else what stands."""
+        for wanted in dict.fromkeys((int8, "")):
+            if standing and (standing.version_id, standing.int8) == (version_id, wanted):
+                return standing
+            model = self._load(version_id, wanted, check)
+            if model is not None:
+                return model
+        return standing
+
     def _live(self, plan: RolloutPlan, champion: LoadedModel) -> LiveRollout | None:
         """None until all its arms are loaded: the champion answers alone."""
         arms = {}
-        for name, version_id in plan.arms:
-            model = champion if version_id == champion.version_id else self._load(version_id)
+        for (name, version_id), int8 in zip(plan.arms, plan.int8, strict=True):
+            model = champion if version_id == champion.version_id else self._best(version_id, int8)
             if model is None:
                 self._tell(plan, name, version_id)
                 return None
@@ -200,29 +214,30 @@ class Champions:
             logger.error("Rollout %d cannot run: %s", plan.id, error)
             return None
 
-    def _load(
-        self, version_id: int, check: Callable[[LoadedModel], None] = lambda model: None
-    ) -> LoadedModel | None:
+    def _load(self, version_id: int, int8: str, check: Callable[[LoadedModel], None]) -> LoadedModel | None:
         """None if it cannot be loaded, or `check` raises. A rollout guards against errors of its arms."""
-        if self._failed.get(version_id, 0) > 0:
-            self._failed[version_id] -= 1
+        key = (version_id, int8)
+        if self._failed.get(key, 0) > 0:
+            self._failed[key] -= 1
             return None
         version = ModelVersion.objects.filter(pk=version_id).first()
         if version is None:
             return None
         self._loading = True
         try:
-            predictor = predictor_load(version=version)
-            model = LoadedModel(version.pk, version.number, version.digest, predictor)
+            predictor = predictor_load(version=version, int8=int8)
+            model = LoadedModel(version.pk, version.number, version.digest, predictor, int8)
             check(model)
         except Exception as error:
-            logger.exception("Version %d of project %d cannot be loaded.", version.number, version.project_id)
-            self._failed[version_id] = _POLLS_BETWEEN_TRIES
-            self._why[version_id] = f"Version {version.number} cannot be loaded: {error}"[:300]
+            said = "Version %d of project %d cannot be loaded in %s."
+            logger.exception(said, version.number, version.project_id, "int8" if int8 else "float32")
+            self._failed[key] = _POLLS_BETWEEN_TRIES
+            if not int8:
+                self._why[version_id] = f"Version {version.number} cannot be loaded: {error}"[:300]
             return None
         finally:
             self._seen, self._loading = time.monotonic(), False
-        self._failed.pop(version_id, None)
+        self._failed.pop(key, None)
         self._why.pop(version_id, None)
         return model
 

@@ -17,6 +17,11 @@ class LoadedModel:
     number: int
     digest: str
     predictor: Predictor
+    int8: str = ""  # digest of the int8 backbone it stands on; "" on float32
+
+    @property
+    def precision(self) -> str:
+        return "int8" if self.int8 else "float32"
 
 
 @dataclass(frozen=True)

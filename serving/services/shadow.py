@@ -51,6 +51,7 @@ class Mirrored:
                     project_id=told.project_id,
                     api_key_id=told.api_key_id,
                     model_version_id=model.version_id,
+                    precision=model.precision,
                     request_id=told.request_id,
                     digest=told.digest,
                     arm=CHALLENGER,

@@ -68,6 +68,7 @@ PAGES = {
     "learning:rule-check": {"get": "manager"},
     "learning:api-rules": {"get": "manager", "post": "manager"},
     "learning:api-rule": {"get": "manager"},
+    "learning:api-precision": {"get": "annotator"},
     "learning:models": {"get": "annotator"},
     "learning:model": {"get": "annotator"},
     "learning:model-artifact": {"get": "reviewer"},

@@ -52,7 +52,11 @@ def test_raw_bytes_are_answered_exactly_as_the_predictor_answers(
     response = service.client.post(service.predict_path, data, content_type=content_type)
     assert response.status_code == 200, response.content
     answer = response.json()
-    assert answer["model"] == {"version": 1, "digest": service.version.digest}
+    assert answer["model"] == {
+        "version": 1,
+        "digest": service.version.digest,
+        "precision": "float32",
+    }
     (prediction,) = answer["predictions"]
     assert prediction["index"] == 0
     assert prediction["arm"] == "champion"

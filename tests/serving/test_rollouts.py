@@ -47,7 +47,11 @@ def test_an_ab_test_divides_clients_and_rolls_a_worse_model_back(service: Servic
     assert {one["arm"] for one in asked} == {"champion", "challenger"}
     for one in asked:
         version = worse if one["arm"] == "challenger" else service.version
-        assert one["model"] == {"version": version.number, "digest": version.digest}
+        assert one["model"] == {
+            "version": version.number,
+            "digest": version.digest,
+            "precision": "float32",
+        }
     assert rolled.look().rule == "few-units"  # type: ignore[union-attr]  # the first look is news
     assert rolled.look() is None, "nothing new was decided"
     rolled.ask_and_report(80, start=2000, mistaken=10)

@@ -172,6 +172,7 @@ def test_what_the_model_takes_and_gives(service: Service) -> None:
         "prediction",
         "arm",
         "version",
+        "precision",
     ]
     assert service.client.get(f"{path}/versions/1").json() == described
     assert service.client.get(f"{path}/ready").json() == {"name": service.project.slug, "ready": True}
