@@ -11,6 +11,7 @@ from serving.models import (
     Arm,
     Decision,
     Deployment,
+    DriftReference,
     DriftWindow,
     EvidencePoint,
     Feedback,
@@ -82,8 +83,23 @@ class EvidencePointAdmin(ReadOnlyAdmin):
 
 @admin.register(DriftWindow)
 class DriftWindowAdmin(ReadOnlyAdmin):
-    list_display = ["deployment", "model_version", "drifted", "p", "size", "ended_at"]
+    list_display = [
+        "deployment",
+        "model_version",
+        "answers_drifted",
+        "p",
+        "size",
+        "inputs_drifted",
+        "inputs_p",
+        "inputs_size",
+        "ended_at",
+    ]
     list_filter = ["drifted"]
+
+
+@admin.register(DriftReference)
+class DriftReferenceAdmin(ReadOnlyAdmin):
+    list_display = ["project", "backbone", "images", "digest", "error", "updated_at"]
 
 
 @admin.register(Offer)

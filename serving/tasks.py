@@ -5,13 +5,15 @@ from threading import Lock
 from celery import shared_task
 
 from serving.services.deployments import deployments_consider, deployments_create_missing
+from serving.services.input_references import references_due, references_make
 from serving.services.offers import offers_make, offers_missing, offers_withdraw
 from serving.services.production import production_look
 from serving.services.retention import predictions_forget
 from serving.services.rollout_rules import rollouts_look
 
-# One thread a worker process makes lists: another would make the same.
+# One thread a worker process makes lists, and one references: another would make the same.
 _offering = Lock()
+_comparing = Lock()
 
 
 @shared_task
@@ -30,6 +32,18 @@ def tend() -> None:
     """Put what clients send into the queue of labels, and forget what is old."""
     production_look()
     predictions_forget()
+    if references_due().exists():
+        make_references.apply_async(expires=5)
+
+
+@shared_task
+def make_references() -> None:
+    if not _comparing.acquire(blocking=False):
+        return
+    try:
+        references_make()
+    finally:
+        _comparing.release()
 
 
 @shared_task

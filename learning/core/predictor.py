@@ -1,5 +1,6 @@
 """Images in, probabilities out, through ONNX Runtime: the same graphs in training, scoring and serving."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,7 @@ class Embedder:
         self._single = self._session if threads == 1 else session(onnx_bytes, 1)
         self._batching = Batching(self._run, watch=watch)
         self.batch = self._batching.most
+        self.digest = hashlib.sha256(onnx_bytes).hexdigest()
 
     def embed(self, images: NDArray[np.uint8], until: float | None = None) -> NDArray[np.float32]:
         """(B, S, S, 3) -> (B, D). `until`: of `time.monotonic`; raises TimeoutError if it has not begun."""

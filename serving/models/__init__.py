@@ -1,6 +1,6 @@
 from serving.models.access import ApiKey
 from serving.models.deployment import Decision, Deployment
-from serving.models.drift import DriftWindow
+from serving.models.drift import DriftReference, DriftWindow
 from serving.models.offer import Offer
 from serving.models.prediction import Feedback, Prediction
 from serving.models.rollout import Arm, EvidencePoint, Rollout
@@ -11,6 +11,7 @@ __all__ = [
     "Arm",
     "Decision",
     "Deployment",
+    "DriftReference",
     "DriftWindow",
     "EvidencePoint",
     "Feedback",

@@ -45,6 +45,9 @@ class Prediction(models.Model):
     decode_ms = models.FloatField()
     infer_ms = models.FloatField()
     created_at = models.DateTimeField(auto_now_add=True)
+    place = models.BinaryField(
+        null=True, help_text="Where it lies among the project's images, to tell drift; null: not compared."
+    )
 
     class Meta:
         indexes = [

@@ -7,6 +7,14 @@ from serving.selectors.answering import (
     answering_text,
     champions_answering,
 )
+from serving.selectors.drift import (
+    Drifted,
+    SentImage,
+    drift_now,
+    drift_reference,
+    drift_windows,
+    images_sent,
+)
 from serving.selectors.pages import (
     Traffic,
     champion_decision,
@@ -21,10 +29,8 @@ from serving.selectors.pages import (
 from serving.selectors.production import (
     disagreed_since,
     drawn_since,
-    drift_words,
     unsure_since,
     wanted_of,
-    window_of,
 )
 from serving.selectors.rollouts import (
     challengers_of,
@@ -39,7 +45,9 @@ from serving.selectors.rollouts import (
 )
 
 __all__ = [
+    "Drifted",
     "RolloutPlan",
+    "SentImage",
     "Traffic",
     "Wanted",
     "answering_of",
@@ -53,8 +61,11 @@ __all__ = [
     "deployments_of",
     "disagreed_since",
     "drawn_since",
-    "drift_words",
+    "drift_now",
+    "drift_reference",
+    "drift_windows",
     "failures_of",
+    "images_sent",
     "keys_of",
     "lists_told",
     "rollout_decisions",
@@ -67,5 +78,4 @@ __all__ = [
     "unsure_since",
     "versions_of",
     "wanted_of",
-    "window_of",
 ]

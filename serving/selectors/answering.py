@@ -30,6 +30,12 @@ from (
             'several', (select count(*) > 1 from labelling_question other
                         where other.project_id = deployment.project_id),
             'keep_images', coalesce(policy.keep_images, false),
+            'reference', coalesce(reference.digest, ''),
+            'drifted', coalesce((
+                select seen.drifted from serving_driftwindow seen
+                join learning_modelversion looked_at on looked_at.id = seen.model_version_id
+                where seen.deployment_id = deployment.id and looked_at.backbone = version.backbone
+                order by seen.id desc limit 1), false),
             'rollout', (
                 select json_build_object('id', rollout.id, 'phase', phase, 'mode', mode, 'config', config,
                     'salt', salt, 'audit_share', audit_share, 'progress', progress,
@@ -45,7 +51,10 @@ from (
         ) answering
     from serving_deployment deployment
     join labelling_question question on question.id = deployment.question_id
+    join learning_modelversion version on version.id = deployment.champion_id
     left join serving_trafficpolicy policy on policy.project_id = deployment.project_id
+    left join serving_driftreference reference
+        on reference.project_id = deployment.project_id and reference.backbone = version.backbone
     where deployment.champion_id is not null
 ) one
 """
@@ -75,6 +84,8 @@ class Wanted:
     int8: str  # digest of the int8 backbone it answers by; "": float32
     several: bool  # its project asks other questions too
     keep_images: bool  # its project keeps those that are worth asking about
+    reference: str  # digest of what images are compared with, if there is any
+    drifted: bool  # what clients send has drifted
     rollout: RolloutPlan | None
 
 
@@ -102,6 +113,8 @@ def answering_of(text: str) -> dict[int, list[Wanted]]:
             int8=(_champions_int8(plan) if plan else one["int8"]) or "",
             several=one["several"],
             keep_images=one["keep_images"],
+            reference=one["reference"],
+            drifted=one["drifted"],
             rollout=plan,
         )
         found.setdefault(one["project"], []).append(wanted)

@@ -1,6 +1,5 @@
 """Which images of live traffic are worth asking about."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery
@@ -8,7 +7,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from labelling.models import Project, Wanted
-from serving.models import Deployment, DriftWindow, Prediction
+from serving.models import Deployment, Prediction
 
 # So many are looked at in one go; more come with the next look.
 _MOST = 1_000
@@ -38,52 +37,6 @@ def unsure_since(deployment: Deployment, since: datetime, below: float) -> list[
     sure = Cast(KT("top__0__probability"), FloatField())
     answers = _answers(deployment, since).filter(rollout=None).annotate(sure=sure).filter(sure__lt=below)
     return list(answers.order_by("sure").values_list("digest", flat=True)[:_MOST])
-
-
-@dataclass(frozen=True)
-class Guess:
-    digest: str
-    guess: str
-    created_at: datetime
-
-
-def window_of(deployment: Deployment, size: int) -> list[Guess]:
-    """The champion's answers to the first `size` different images since its last window; fewer if there are
-    not so many yet.
-    """
-    last = DriftWindow.objects.filter(deployment=deployment, model_version=deployment.champion_id).first()
-    answers = Prediction.objects.filter(
-        project=deployment.project_id,
-        model_version=deployment.champion_id,
-        status=Prediction.Status.OK,
-        shadow_of=None,
-    )
-    if last is not None:
-        answers = answers.filter(created_at__gt=last.ended_at)
-    rows = answers.order_by("created_at").annotate(guess=KT("top__0__label"))
-    # Images that are sent again and again fill no window.
-    found: dict[str, Guess] = {}
-    for digest, guess, at in rows.values_list("digest", "guess", "created_at")[: 4 * size]:
-        found.setdefault(digest, Guess(digest, guess, at))
-    return list(found.values())[:size]
-
-
-def drift_words(deployment: Deployment) -> str:
-    """A notice if the champion's last window has drifted, else ""."""
-    last = DriftWindow.objects.filter(deployment=deployment, model_version=deployment.champion_id).first()
-    if last is None or not last.drifted:
-        return ""
-    pool, live = sum(last.pool.values()), sum(last.live.values())
-    apart = {
-        name: last.live.get(name, 0) / live - last.pool.get(name, 0) / pool
-        for name in {*last.pool, *last.live}
-    }
-    name = max(sorted(apart), key=lambda one: abs(apart[one]))
-    return (
-        f"Clients send other images than the model was trained on: '{name}' is its answer to "
-        f"{last.live.get(name, 0) / live:.0%} of theirs and to {last.pool.get(name, 0) / pool:.0%} of the "
-        "project's. Some of theirs are asked of annotators, as far as the project has them."
-    )
 
 
 def wanted_of(project: Project) -> list[tuple[str, int]]:

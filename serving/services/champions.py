@@ -20,6 +20,7 @@ from learning.services.artifacts import predictor_load
 from serving.models import Arm
 from serving.selectors import RolloutPlan, Wanted, answering_of, answering_text
 from serving.services.loaded import Champion, LiveRollout, LoadedModel
+from serving.services.stored_references import reference_load
 from serving.services.trial import model_try
 
 logger = logging.getLogger(__name__)
@@ -176,11 +177,15 @@ class Champions:
         if model is None:
             return None
         live = standing.rollout if standing else None
-        if one.rollout is None or model.version_id != one.version_id:
+        current = model.version_id == one.version_id
+        if one.rollout is None or not current:
             live = None
         elif live is None or live.plan != one.rollout:
             live = self._live(one.rollout, model)
-        return Champion(model, one.question_id, one.key, one.several, one.keep_images, live)
+        reference = reference_load(one.reference) if current else None  # of the backbone that is wanted
+        return Champion(
+            model, one.question_id, one.key, one.several, one.keep_images, live, reference, one.drifted
+        )
 
     def _best(
         self,

@@ -1,53 +1,90 @@
-"""Have the images that clients send left what the model was trained on? Its answers tell."""
+"""Have the images that clients send left what the model was trained on? They and its answers tell."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from django.db import transaction
 
-from labelling.models import Wanted
+from labelling.models import Item, Project, Wanted
 from labelling.selectors import pool_sample
 from labelling.services.wanted import items_want
 from learning.models import ModelVersion
 from learning.services.artifacts import predictor_load
 from learning.services.pool_embeddings import embeddings_open
 from learning.services.snapshots import rows_of
-from serving.core.statistics.drift import ALPHA, WINDOW, answers_drift
+from serving.core.statistics.drift import NOTICED, WINDOW, Drift, answers_drift
+from serving.core.statistics.input_drift import inputs_drift
 from serving.models import Deployment, DriftWindow
-from serving.selectors import window_of
+from serving.selectors import SentImage, drift_reference, images_sent
+from serving.services.input_places import place_read
+from serving.services.loaded import LoadedReference
+from serving.services.stored_references import reference_load
 
 POOL_IMAGES = 5_000
 SAMPLES = 20
+LEAST_COMPARED = 0.2  # of a window: fewer came while a reference was made
 REASON = "The images that clients send have drifted from the project's own."
 
 
 def drift_look(*, deployment: Deployment) -> DriftWindow | None:
-    """Look at the champion's next window of different images, once it is full."""
+    """Look at the next window of different images, once it is full: how they look, and what is answered."""
     champion = deployment.champion
-    window = window_of(deployment, WINDOW) if champion else []
-    if champion is None or len(window) < WINDOW:
+    if champion is None:
         return None
-    pool = _pool_answers(champion)
+    reference = reference_load(drift_reference(deployment))
+    window = images_sent(deployment, WINDOW, reference.mark if reference else b"")
+    pool = _pool_answers(champion) if len(window) == WINDOW else {}
     if not pool:
-        return None  # its features are gone: the project has gone on to others
-    live = dict(Counter(one.guess for one in window))
-    found = answers_drift(pool, live)
-    drifted = found.p < ALPHA
+        return None  # it is not full, or its features are gone: the project has gone on to others
+    live = dict(Counter(one.guess for one in window if one.guess))
+    answers = answers_drift(pool, live)
+    inputs = _inputs(window, reference)
+    answers_drifted, inputs_drifted = answers.p < NOTICED, inputs.p < NOTICED
+    compared = reference is not None and inputs.n > 0
     with transaction.atomic():
         looked = DriftWindow.objects.create(
             deployment=deployment,
             model_version=champion,
             pool=pool,
             live=live,
-            p=found.p,
-            size=found.size,
-            drifted=drifted,
-            ended_at=max(one.created_at for one in window),
+            p=answers.p,
+            size=answers.size,
+            reference=reference.digest if compared and reference else "",
+            compared=inputs.n,
+            inputs_p=inputs.p if compared else None,
+            inputs_size=inputs.size,
+            answers_drifted=answers_drifted,
+            inputs_drifted=inputs_drifted,
+            drifted=answers_drifted or inputs_drifted,
+            began_at=window[0].created_at,
+            ended_at=window[-1].created_at,
         )
-        if drifted:
-            digests = [one.digest for one in window[:: WINDOW // SAMPLES]]
-            items_want(project=deployment.project, digests=digests, kind=Wanted.Kind.TRAFFIC, reason=REASON)
+        if looked.drifted:
+            _ask(deployment.project, window)
     return looked
+
+
+def _inputs(window: Sequence[SentImage], reference: LoadedReference | None) -> Drift:
+    if reference is None:
+        return Drift(1.0, None, 0)
+    read = (place_read(one.place, reference) for one in window if one.place)
+    places = [place for place in read if place is not None]
+    if len(places) < LEAST_COMPARED * WINDOW:
+        return Drift(1.0, None, 0)
+    # One seed: the same window gives the same p again.
+    return inputs_drift(np.stack(places), reference.inputs, np.random.default_rng(0))
+
+
+def _ask(project: Project, window: Sequence[SentImage]) -> None:
+    """Of those that the project has by now, some from all of the window's time."""
+    digests = [one.digest for one in window]
+    had = set(
+        Item.objects.filter(project=project, digest__in=digests, open=True).values_list("digest", flat=True)
+    )
+    kept = [digest for digest in digests if digest in had]
+    chosen = kept[:: max(1, -(-len(kept) // SAMPLES))]
+    items_want(project=project, digests=chosen, kind=Wanted.Kind.TRAFFIC, reason=REASON)
 
 
 def _pool_answers(version: ModelVersion) -> dict[str, int]:

@@ -57,6 +57,11 @@ class Batch:
         """The model's backbone has seen the images already: its answer costs next to nothing."""
         return model.predictor.embedder in self._features
 
+    def features_of(self, model: LoadedModel) -> Mapping[int, Floats]:
+        """What the model's backbone has made of the images so far, (D,) each, by row."""
+        made = self._features.get(model.predictor.embedder, {})
+        return {row: one for row, (one, _) in made.items()}
+
     def ask(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
         """The model's answers to these rows. Raises ModelFailed or TooLate."""
         predictor = model.predictor

@@ -8,6 +8,7 @@ from learning.core.predictor import Predictor
 from serving.core.assignment import Range, ranges
 from serving.core.modes import Mode, Split, State, mode_named
 from serving.core.records import from_json
+from serving.core.statistics.input_drift import InputReference
 from serving.selectors import RolloutPlan
 
 
@@ -22,6 +23,20 @@ class LoadedModel:
     @property
     def precision(self) -> str:
         return "int8" if self.int8 else "float32"
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedReference:
+    """What the images that clients send are compared with."""
+
+    digest: str
+    embedder: str  # digest of the backbone's ONNX: only its features can be compared
+    inputs: InputReference
+
+    @property
+    def mark(self) -> bytes:
+        """Begins each place that was found by it."""
+        return bytes.fromhex(self.digest[:16])
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,8 @@ class Champion:
     several: bool  # its project asks other questions too
     keep_images: bool = False  # its project keeps those that are worth asking about
     rollout: LiveRollout | None = None
+    reference: LoadedReference | None = None  # of the model's backbone
+    drifted: bool = False  # from it, at the last look
 
     @property
     def version_id(self) -> int:

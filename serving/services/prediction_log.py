@@ -60,12 +60,18 @@ def prediction_find(*, project_id: int, pk: uuid.UUID) -> Prediction | None:
 def _line(prediction: Prediction, now: str) -> bytes:
     row = [getattr(prediction, field.attname) for field in _FIELDS]
     row = [now if field.name == "created_at" else value for field, value in zip(_FIELDS, row, strict=True)]
-    return json.dumps(row, default=str, separators=(",", ":")).encode()
+    return json.dumps(row, default=_text, separators=(",", ":")).encode()
+
+
+def _text(value: object) -> str:
+    """Bytes as PostgreSQL writes them."""
+    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _row(line: bytes) -> list[Any]:
-    """As COPY takes it; a JSON null of a JSON column is no value."""
+    """As COPY takes it; a JSON null of a JSON column is no value, and neither is a column that came since."""
     row = json.loads(line)
+    row += [None] * (len(_FIELDS) - len(row))
     return [
         json.dumps(value) if place in _JSON and value is not None else value
         for place, value in enumerate(row)

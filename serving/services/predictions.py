@@ -16,6 +16,7 @@ from serving.services.afterwards import Job
 from serving.services.answers import Sent, answer_all, deal_all
 from serving.services.dealing import Dealt
 from serving.services.inference import Batch
+from serving.services.input_places import places_keep
 from serving.services.kept_images import worth_keeping
 from serving.services.loaded import Champion
 from serving.services.metrics import predictions_count
@@ -68,6 +69,8 @@ def predictions_make(
     found = [
         answer_all(champion, sent, how, batch, top) for champion, how in zip(champions, dealt, strict=True)
     ]
+    for champion, predictions in zip(champions, found, strict=True):
+        places_keep(champion, predictions, batch)
     request_id = uuid.uuid4()
     for prediction in (one for of_question in found for one in of_question):
         prediction.project_id, prediction.api_key_id = key.project_id, key.pk
@@ -132,6 +135,9 @@ def _afterwards(
         told = tuple(predictions[row] for row in rows)
         jobs.append(Mirrored(live, batch.only(rows), told, project, images))
     if champion.keep_images:
-        kept = (worth_keeping(one, data) for one, data in zip(predictions, raw, strict=True))
+        kept = (
+            worth_keeping(one, data, drifted=champion.drifted)
+            for one, data in zip(predictions, raw, strict=True)
+        )
         jobs += [job for job in kept if job is not None]
     return jobs

@@ -13,6 +13,7 @@ from learning.selectors import measured_on
 from serving import selectors
 from serving.services.deployments import deployment_automatic_set, deployment_promote
 from serving.services.traffic import traffic_policy_set
+from serving.views.drift_words import drift_notices
 from serving.views.figures import accuracy_words, further_champions
 
 
@@ -113,6 +114,8 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
         ],
         "decisions": selectors.decisions_of(project),
         "rollouts": [one for one in selectors.rollouts_of(project) if one.live],
+        "drifts": drift_notices(project),
+        "may_look_closer": True,
         "policy": selectors.traffic_policy(project),
         "is_manager": role == Membership.Role.MANAGER,
     }

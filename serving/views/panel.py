@@ -8,6 +8,7 @@ from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
 from learning.selectors import measured_on
 from serving import selectors
+from serving.views.drift_words import drift_notices
 from serving.views.example import predict_url
 from serving.views.figures import accuracy_words, further_champions
 from serving.views.rollout_words import kind_of
@@ -34,7 +35,7 @@ class PanelView(LoginRequiredMixin, View):
             "rollouts": [
                 {"rollout": one, "kind": kind_of(one)} for one in selectors.rollouts_of(project) if one.live
             ],
-            "drifts": [words for one in deployments if (words := selectors.drift_words(one))],
+            "drifts": drift_notices(project),
             "traffic": traffic,
             "agreed": "" if traffic.agreement is None else f"{traffic.agreement:.1%}",
             "may_look_closer": role in (Membership.Role.REVIEWER, Membership.Role.MANAGER),

@@ -13,6 +13,7 @@ from serving import selectors
 from serving.core.modes import MODES
 from serving.models import Rollout
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_act
+from serving.views.drift_words import drift_notices
 from serving.views.rollout_words import (
     answering,
     besides,
@@ -38,11 +39,10 @@ class RolloutsView(LoginRequiredMixin, View):
                 for one in selectors.rollouts_of(project)
             ],
             "several": project.questions.count() > 1,
-            "drifts": [
-                words for one in selectors.deployments_of(project) if (words := selectors.drift_words(one))
-            ],
+            "drifts": drift_notices(project),
             "wanted": selectors.wanted_of(project),
             "is_manager": role == Membership.Role.MANAGER,
+            "may_look_closer": True,
         }
         return render(request, "serving/rollouts.html", context)
 

@@ -24,7 +24,7 @@ DIGITS = tuple("0123456789")
 
 
 @cache
-def _pngs(count: int) -> list[tuple[bytes, str]]:
+def pngs(count: int) -> list[tuple[bytes, str]]:
     found = load_digits()
     pngs = []
     for image, target in zip(found.images[:count], found.target[:count], strict=True):
@@ -38,7 +38,7 @@ def digits_project(count: int = 120, holdout_every: int = 4) -> tuple[Project, d
     """The project, whose items came a minute ago, and the true label of each item."""
     project = factories.project(labels=DIGITS)
     truth = {}
-    for number, (data, label) in enumerate(_pngs(count)):
+    for number, (data, label) in enumerate(pngs(count)):
         split = Item.Split.HOLDOUT if number % holdout_every == 0 else Item.Split.POOL
         truth[factories.item(project, split, data).pk] = label
     Item.objects.filter(project=project).update(created_at=timezone.now() - timedelta(minutes=1))
