@@ -5,7 +5,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ class OutOfTime(SystemExit):
 class Kept:
     """Files in a folder, one a result, named by what was computed and by the code that did it."""
 
-    def __init__(self, folder: Path, minutes: float = np.inf) -> None:
+    def __init__(self, folder: Path, minutes: float = np.inf, sources: Sequence[str] = SOURCES) -> None:
         self.folder = folder
         self.ends = time.monotonic() + 60 * minutes
-        self.code = _code()
+        self.code = _code(sources)
 
     def value(self, of: list[object], make: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever JSON holds
         """What `make` returned for these words, a JSON value. Raises OutOfTime before it would be called."""
@@ -76,9 +76,10 @@ def _write(path: Path, data: bytes) -> None:
     partial.rename(path)
 
 
-def _code() -> str:
+def _code(sources: Sequence[str]) -> str:
     """A digest of the sources that results depend on: with other ones, all is computed anew."""
-    files = [path for one in SOURCES for path in sorted(ROOT.glob(one if "*" in one else f"{one}/**/*.py"))]
+    patterns = [one if one.endswith(".py") else f"{one}/**/*.py" for one in sources]
+    files = [path for one in patterns for path in sorted(ROOT.glob(one))]
     found = hashlib.sha256()
     for path in files:
         found.update(path.read_bytes())

@@ -1,7 +1,8 @@
 """Which batch size? Measured on the machine, model and pictures at hand, in a small part of a training.
 
-Three limits: the memory there is; the knee of the throughput curve, beyond which a larger batch only makes
-steps longer; and the gradient noise scale, beyond which a larger batch makes steps hardly better.
+A training with batches of B pictures takes S(B) = S_min (1 + noise / B) steps (McCandlish et al. 2018,
+equation 2.11), each of B / speed(B) seconds: the best batch has the least (B + noise) / speed(B), if it fits
+into memory and leaves enough steps.
 """
 
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import psutil
 import torch
 
+from learning.core.gradient_noise import CHUNKS, Descend, Gradient, noise_scale
 from learning.core.memory_meter import peak_bytes
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -21,14 +23,13 @@ KNEE = 0.9  # of the highest throughput
 FLAT = 1.05  # a doubling that gains less is the last but one that is tried
 SHARE = 0.5  # of the free memory that may be used
 PART = 8  # the batch is at most this part of the pictures
-CHUNKS = 8  # small batches of a large one
+# S_min of small networks was 30 to 55 (benchmarks.batchsize); a training of fewer steps than twice that ends
+# too early, however good each step.
+LEAST_STEPS = 100
 COUNTED = 2  # sizes whose memory is counted, which takes longer than a step
-STEPS = 4  # that the noise is averaged over
-SMOOTHING = 0.9
-KNEE_WORDS = "the throughput's knee"
+REPEATS = 2  # of which the quicker counts: other processes only ever slow one down
 
-Step = Callable[[int], None]  # a whole training step with so many pictures
-Gradient = Callable[[int], torch.Tensor]  # the gradient (P,) of so many new pictures
+Step = Callable[[int], None]  # the gradient of so many pictures, without consequence
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Choice:
     knee: int
     noise: float | None  # None: not told from the gradients
     curve: tuple[Point, ...]
+    times: tuple[float, ...]  # of a training with each batch of the curve, in that of the shortest
     seconds: float  # that choosing took
 
     def as_json(self) -> dict[str, Any]:
@@ -56,8 +58,10 @@ class Choice:
 def choose(
     step: Step,
     gradient: Gradient,
+    descend: Descend,
     *,
     pictures: int,
+    looked_at: int,
     usual: int,
     rate: float,
     least: int = SIZES[0],
@@ -65,40 +69,72 @@ def choose(
 ) -> Choice:
     """The batch for so many pictures; `rate` is the learning rate that goes with the `usual` batch.
 
-    `least`: of a loss that compares the pictures of a batch with one another. `memory`: bytes, instead of
-    half of what is free. Raises ValueError where not one picture fits.
+    `looked_at`: pictures in all epochs. `least`: of a loss that compares the pictures of a batch with one
+    another. `memory`: bytes, instead of half of what is free. Raises ValueError where not one picture fits.
     """
     began = time.perf_counter()
     limit = free_memory() if memory is None else memory
     refuse_if_none_fits(step, limit, most=pictures)
-    noise = noise_scale(gradient, small=max(2, min(SIZES[0], pictures // CHUNKS)))
-    # What is larger than another limit allows would not be chosen, so that it need not be timed either.
-    allowed = min(np.inf if noise is None else noise, pictures / PART)
-    curve = throughput_curve(step, most=min(pictures, max(least, 2 * power_of_two(allowed))), limit=limit)
-    fits = largest_fitting(curve, limit, most=pictures)
-    knee = knee_of(curve)
-    limits = {
-        KNEE_WORDS: float(knee),
-        "the gradient noise scale": np.inf if noise is None else noise,
+    noise = noise_scale(gradient, descend, small=max(2, min(SIZES[0], pictures // CHUNKS)))
+    caps = {
         f"an {PART}th of the pictures": pictures / PART,
+        f"what leaves {LEAST_STEPS} steps of the training": looked_at / LEAST_STEPS,
     }
-    by = min(limits, key=limits.__getitem__)
-    wanted = max(power_of_two(limits[by]), least)
+    cap = min(caps, key=caps.__getitem__)
+    allowed = max(least, *(size for size in SIZES if size <= max(caps[cap], SIZES[0])))
+    curve = throughput_curve(step, most=min(pictures, allowed), limit=limit)
+    fits = largest_fitting(curve, limit, most=pictures)
+    shortest = shortest_training(curve, noise)
+    wanted = max(shortest, least)
     batch = max(2, min(wanted, fits, pictures))
-    why = f"{by} is {limits[by]:,.0f}, the least of the three limits"
-    if by == KNEE_WORDS and knee == curve[-1].batch and fits < min(2 * knee, pictures):
-        why = "larger ones do not fit into memory"
-    if batch < wanted:
+    if batch < wanted or (shortest == curve[-1].batch and fits < min(2 * shortest, allowed, pictures)):
         why = "larger ones do not fit into memory" if fits < pictures else "there are no more pictures"
-    elif wanted == least and least > limits[by]:
+    elif least > shortest:
         why = f"the loss compares pictures with one another, which takes {least}"
+    elif caps[cap] < SIZES[0]:
+        why = f"{cap} is {caps[cap]:,.0f}, and no smaller ones are tried"
+    elif 2 * shortest > allowed:
+        why = f"{cap} is {caps[cap]:,.0f}, and of the sizes up to there this one trains in the least time"
+    else:
+        why = _by_time(curve, shortest, noise)
     scaled = rate * float(np.sqrt(batch / usual))
     reason = (
         f"Batches of {batch}: {why}; learning rate {scaled:.2g} by the square-root rule for Adam "
         f"({rate:.2g} at {usual})."
     )
+    times = tuple(training_times(curve, noise))
     took = time.perf_counter() - began
-    return Choice(batch, scaled, reason, fits, knee, noise, tuple(curve), took)
+    return Choice(batch, scaled, reason, fits, knee_of(curve), noise, tuple(curve), times, took)
+
+
+def training_times(curve: Sequence[Point], noise: float | None) -> list[float]:
+    """How long a training with each batch takes to get as far, in that of the shortest; where the gradients
+    are noise alone, how long a picture takes, in that of the knee.
+    """
+    taken = {one.batch: (1.0 if noise is None else one.batch + noise) / one.speed for one in curve}
+    shortest = taken[knee_of(curve)] if noise is None else min(taken.values())
+    return [one / shortest for one in taken.values()]
+
+
+def shortest_training(curve: Sequence[Point], noise: float | None) -> int:
+    """The batch of the shortest training; where the gradients are noise alone, the knee."""
+    return knee_of(curve) if noise is None else curve[int(np.argmin(training_times(curve, noise)))].batch
+
+
+def _by_time(curve: Sequence[Point], shortest: int, noise: float | None) -> str:
+    if noise is None:
+        return "the gradients are noise alone, and this is the throughput's knee"
+    times = training_times(curve, noise)
+    at = [one.batch for one in curve].index(shortest)
+    others = " and ".join(
+        f"{times[place]:.2f} times as long with {curve[place].batch}"
+        for place in (at - 1, at + 1)
+        if 0 <= place < len(curve)
+    )
+    return (
+        f"by their speed and a gradient noise scale of {noise:,.0f} a training is the shortest with them, "
+        f"and takes {others}"
+    )
 
 
 def refuse_if_none_fits(step: Step, limit: int, *, most: int) -> None:
@@ -123,7 +159,7 @@ def throughput_curve(step: Step, *, most: int, limit: int) -> list[Point]:
         memory = _on_the_line(counted, size)
         if points and memory > limit:
             break
-        points.append(Point(size, size / _timed(step, size), memory))
+        points.append(Point(size, size / min(_timed(step, size) for _ in range(REPEATS)), memory))
         speeds = [one.speed for one in points]
         if len(speeds) > 2 and speeds[-1] < FLAT * max(speeds[:-1]) and speeds[-2] < FLAT * max(speeds[:-2]):
             break
@@ -148,32 +184,6 @@ def largest_fitting(curve: Sequence[Point], limit: int, *, most: int) -> int:
     each = max(1.0, (last.memory - before.memory) / (last.batch - before.batch))
     more = int((limit - last.memory) / each)
     return max(1, min(most, last.batch + more))
-
-
-def noise_scale(gradient: Gradient, *, small: int) -> float | None:
-    """McCandlish et al. 2018, equations A.2 and A.3: |G|^2 and tr(S) from gradients of two batch sizes, both
-    smoothed over steps before their quotient is taken. None where |G|^2 is lost in the noise.
-    """
-    big = small * CHUNKS
-    signal = spread = 0.0
-    for number in range(STEPS):
-        total = gradient(small)
-        of_small = float(total.square().sum())
-        for _ in range(CHUNKS - 1):
-            one = gradient(small)
-            of_small += float(one.square().sum())
-            total = total + one
-        of_small /= CHUNKS
-        of_big = float((total / CHUNKS).square().sum())
-        kept = min(SMOOTHING, number / (number + 1))
-        signal = kept * signal + (1 - kept) * (big * of_big - small * of_small) / (big - small)
-        spread = kept * spread + (1 - kept) * (of_small - of_big) / (1 / small - 1 / big)
-    return spread / signal if signal > 0 and np.isfinite(spread / signal) else None
-
-
-def power_of_two(value: float) -> int:
-    """The nearest one from SIZES."""
-    return min(SIZES, key=lambda size: abs(np.log2(size) - np.log2(max(value, 1.0))))
 
 
 def free_memory() -> int:

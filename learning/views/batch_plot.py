@@ -6,7 +6,7 @@ from typing import Any
 from learning.core.pretraining import PRETRAININGS
 from learning.models import PretrainingRun
 
-WIDTH, HEIGHT, MARGIN = 560, 210, 34
+WIDTH, HEIGHT, MARGIN = 560, 226, 34
 FLOOR, CEILING = 170, 66
 
 
@@ -32,6 +32,7 @@ def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
         share = (math.log2(max(batch, 1.0)) - low) / max(high - low, 1e-9)
         return round(MARGIN + share * (WIDTH - 2 * MARGIN))
 
+    times = choice.get("times", [])  # runs from before have none
     points = [
         {
             "x": x(one["batch"]),
@@ -39,8 +40,9 @@ def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
             "batch": one["batch"],
             "speed": round(one["speed"]),
             "megabytes": round(one["memory"] / 1e6),
+            "time": f"{times[place]:.1f} x" if times else "",
         }
-        for one in curve
+        for place, one in enumerate(curve)
     ]
     return {
         "title": title,
@@ -49,6 +51,7 @@ def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
         "height": HEIGHT,
         "floor": FLOOR,
         "under": FLOOR + 22,
+        "below": FLOOR + 40 if times else None,
         "top": round(top),
         "points": points,
         "path": " ".join(f"{one['x']},{one['y']}" for one in points),

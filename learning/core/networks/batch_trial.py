@@ -6,6 +6,7 @@ from learning.core.augmentation import Augment
 from learning.core.batch_size import Choice, choose
 from learning.core.networks.network import Network, pixels
 from learning.core.networks.pretrain import begun
+from learning.core.networks.rehearsal import Rehearsal
 from learning.core.pretraining.base import Lessons, Loop, Step
 
 SHARE = 0.99  # of the training that is done: every stage is trained by then
@@ -27,23 +28,23 @@ def batch_for(
         return None
     grown, head = begun(lessons, how, network, seed)
     parts = torch.nn.ModuleList([grown, head]).train()
-    learned = [one for one in parts.parameters() if one.requires_grad]
     pool = torch.from_numpy(lessons.pool)
     generator = torch.Generator().manual_seed(seed)
 
-    def step(batch: int) -> None:
-        for one in learned:
-            one.grad = None
+    def loss(batch: int) -> torch.Tensor:
         rows = torch.randint(len(pool), (0 if how.draws else batch,), generator=generator)
-        x = pixels(pool[rows])
-        torch.autograd.backward(how.loss(grown, head, Step(x, SHARE, lessons, generator, augment, batch)))
+        return how.loss(grown, head, Step(pixels(pool[rows]), SHARE, lessons, generator, augment, batch))
 
-    def gradient(batch: int) -> torch.Tensor:
-        step(batch)
-        return torch.cat([one.grad.flatten() for one in learned if one.grad is not None])
-
+    rehearsal = Rehearsal(loss, [one for one in parts.parameters() if one.requires_grad], how.rate)
     known = lessons.own
-    pictures = len(known.labels) if how.draws and known else len(pool)
     return choose(
-        step, gradient, pictures=pictures, usual=how.batch, rate=how.rate, least=how.least, memory=memory
+        rehearsal.step,
+        rehearsal.gradient,
+        rehearsal.descend,
+        pictures=len(known.labels) if how.draws and known else len(pool),
+        looked_at=how.looked_at,
+        usual=how.batch,
+        rate=how.rate,
+        least=how.least,
+        memory=memory,
     )

@@ -12,10 +12,12 @@ from learning.core.batch_size import (
     choose,
     knee_of,
     largest_fitting,
-    noise_scale,
     refuse_if_none_fits,
+    shortest_training,
     throughput_curve,
+    training_times,
 )
+from learning.core.gradient_noise import Gradient, noise_scale
 from learning.core.memory_meter import peak_bytes
 from learning.core.networks.batch_trial import batch_for
 from learning.core.networks.pretrain import plan_of
@@ -77,48 +79,65 @@ def test_the_curve_ends_where_doubling_gains_nothing_or_memory_ends() -> None:
         refuse_if_none_fits(step, 1000, most=10**6)
 
 
-def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
-    """Gradients g + e with |g|^2 = 1 and tr(cov e) = 50 a picture: the scale is 50."""
+def noisy_gradients(scale: float) -> Gradient:
+    """g + e with |g|^2 = 1 and tr(cov e) = `scale` a picture."""
     generator = torch.Generator().manual_seed(0)
     width = 2_000
 
     def gradient(batch: int) -> torch.Tensor:
-        noise = torch.randn(width, generator=generator) * float(np.sqrt(50 / width / batch))
+        noise = torch.randn(width, generator=generator) * float(np.sqrt(scale / width / batch))
         return torch.full((width,), width**-0.5) + noise
 
-    found = noise_scale(gradient, small=8)
-    assert found == pytest.approx(50, rel=0.25)
+    return gradient
 
 
 def _nothing(made: torch.Tensor) -> None:
     """Let it go."""
 
 
+def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
+    assert noise_scale(noisy_gradients(50), _nothing, small=8) == pytest.approx(50, rel=0.25)
+
+
 @pytest.mark.parametrize(
-    ("pictures", "least", "memory", "batch", "words"),
+    ("pictures", "looked_at", "least", "memory", "noise", "batch", "words"),
     [
-        (100_000, 8, None, 64, "the gradient noise scale is 5"),
-        (160, 8, None, 16, "an 8th of the pictures is 20, the least"),
-        (100_000, 256, None, 256, "the loss compares pictures with one another, which takes 256"),
-        (100_000, 8, 40 * 4000 + 10, 32, "larger ones do not fit into memory"),
-        (3, 8, None, 3, "there are no more pictures"),
+        (100_000, 10**6, 8, None, 30, 64, "a gradient noise scale of 31 a training is the shortest"),
+        (
+            100_000,
+            10**6,
+            8,
+            None,
+            3_000,
+            64,
+            "and takes 1.99 times as long with 32 and 1.01 times as long with 128;",
+        ),
+        (160, 10**6, 8, None, 3_000, 16, "an 8th of the pictures is 20, and of the sizes up to there"),
+        (40, 10**6, 8, None, 3_000, 8, "an 8th of the pictures is 5, and no smaller ones are tried"),
+        (100_000, 3_300, 8, None, 3_000, 32, "what leaves 100 steps of the training is 33, and of the sizes"),
+        (100_000, 10**6, 256, None, 30, 256, "the loss compares pictures with one another, which takes 256"),
+        (100_000, 10**6, 8, 40 * 4000 + 10, 3_000, 32, "larger ones do not fit into memory"),
+        (3, 10**6, 8, None, 3_000, 3, "there are no more pictures"),
     ],
 )
-def test_the_least_of_three_limits_is_chosen_and_said(
-    pictures: int, least: int, memory: int | None, batch: int, words: str, monkeypatch: pytest.MonkeyPatch
+def test_the_shortest_training_that_is_allowed_is_chosen_and_said(
+    pictures: int,
+    looked_at: int,
+    least: int,
+    memory: int | None,
+    noise: float,
+    batch: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    generator = torch.Generator().manual_seed(0)
-
-    def gradient(count: int) -> torch.Tensor:
-        noise = torch.randn(2000, generator=generator) * float(np.sqrt(55 / 2000 / count))
-        return torch.full((2000,), 2000**-0.5) + noise
-
-    # A machine on which a step costs the same up to 256 pictures.
-    monkeypatch.setattr("learning.core.batch_size._timed", lambda step, size: max(1.0, size / 256))
+    # A machine on which a step costs the same up to 64 pictures.
+    monkeypatch.setattr("learning.core.batch_size._timed", lambda step, size: max(1.0, size / 64))
     made = choose(
         lambda count: _nothing(torch.zeros(count * 1000)),
-        gradient,
+        noisy_gradients(noise),
+        _nothing,
         pictures=pictures,
+        looked_at=looked_at,
         usual=64,
         rate=1e-3,
         least=least,
@@ -128,6 +147,18 @@ def test_the_least_of_three_limits_is_chosen_and_said(
     assert words in made.reason
     assert "by the square-root rule for Adam (0.001 at 64)" in made.reason
     assert made.rate == pytest.approx(1e-3 * np.sqrt(batch / 64))
+    assert min(made.times) == 1.0
+
+
+def test_a_step_that_costs_as_much_as_its_pictures_leaves_the_choice_to_the_noise() -> None:
+    """Equation 2.11: where pictures are equally quick in all batches, time grows with B + noise."""
+    curve = [Point(size, 100.0, size) for size in SIZES]
+    assert shortest_training(curve, 60.0) == 8
+    assert training_times(curve, 60.0)[3] == pytest.approx((64 + 60) / (8 + 60))
+    # Where a step costs the same, only the number of steps counts.
+    assert shortest_training([Point(size, size, size) for size in SIZES], 60.0) == 1024
+    # Gradients that are noise alone do not say how many steps there are.
+    assert shortest_training([Point(size, min(size, 30.0), size) for size in SIZES], None) == 32
 
 
 @pytest.mark.parametrize("name", ["fine-tuning", "masked", "meta-learning", "vicreg"])

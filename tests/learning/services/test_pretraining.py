@@ -201,6 +201,7 @@ def test_minutes_become_epochs_before_it_begins() -> None:
     assert measured["reason"].startswith("Batches of 45: ")
     (plot,) = batch_plots(run)
     assert [point["batch"] for point in plot["points"]] == [8, 16, 32][: len(plot["points"])]
+    assert "1.0 x" in [point["time"] for point in plot["points"]]  # the shortest training, by speed and noise
     assert f"of {run.config['epochs']}" in run.stage or run.state == "done"
 
 
