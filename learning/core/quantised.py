@@ -30,6 +30,7 @@ else:
     shape_inference = lazy("onnxruntime.quantization.shape_inference", often=False)
 
 QUANTISED = ["Conv", "Add", "Clip", "Relu"]
+CALIBRATION = 200  # pictures that suffice
 LEAST_IMAGES = 16
 BATCH = 20
 SATURATES = 32767 / 255  # int8 weights of two neighbours, together, times the largest uint8

@@ -20,7 +20,6 @@ from learning.services.work import WorkLost, work_claim, work_give_up, work_hear
 logger = logging.getLogger(__name__)
 core = lazy("learning.core.quantised", often=False)
 
-CALIBRATION = 200  # pictures
 # What failed may work when the disk has room again, or the pool more pictures.
 AGAIN = timedelta(hours=1)
 
@@ -66,7 +65,7 @@ def _make(work: QuantisedBackbone) -> None:
     exact = artifact_get(digest=backbone.digest, suffix=".onnx")
     # Never the hold-out: it is to judge what comes out.
     pool = Item.objects.filter(project=work.project_id, split=Item.Split.POOL).order_by("random_rank", "id")
-    images, _ = images_read(items=list(pool[:CALIBRATION]), size=backbone.input_size)
+    images, _ = images_read(items=list(pool[: core.CALIBRATION]), size=backbone.input_size)
     work_owned(work, stage=f"calibrating on {len(images)} pictures")
     made = gently(partial(core.quantised, exact, images))
     work_owned(work, stage="measuring how fast it is here")
