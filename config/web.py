@@ -4,8 +4,10 @@ memory, and one that comes in the place of a dead one answers at once.
 
 import argparse
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from granian._granian import ListenerSpec, SocketHolder
 from granian.constants import Interfaces
@@ -25,10 +27,27 @@ Target = Callable[..., object]
 THREADS = 24
 # A process that dies within a second of its start waits for another before the next.
 SECOND = 1.0
+# Until a signal that has woken nobody is seen.
+LOOK_SECONDS = 0.2
 
 # Each process begins to load the champions when it is forked, not when the first client asks.
 os.register_at_fork(after_in_child=champions.start)
 os.register_at_fork(after_in_child=spool.start)
+
+
+class Interrupt(threading.Event):
+    """What the main thread of the server waits for. It looks up now and then: a signal that the kernel hands
+    to another thread does not wake it, and one may come just before granian takes the last one for done.
+    """
+
+    def __init__(self, ended: Callable[[], bool]) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def wait(self, timeout: float | None = None) -> bool:
+        while not (super().wait(LOOK_SECONDS) or self._ended()):
+            pass
+        return True
 
 
 class Server(MPServer):
@@ -41,6 +60,14 @@ class Server(MPServer):
 
     _begun: float = 0.0
     _listening: Sequence[SocketHolder] = ()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.main_loop_interrupt = Interrupt(lambda: self.interrupt_signal)
+
+    def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
+        # It takes no lock: the main thread, in which it runs, may just hold the event's.
+        self.interrupt_signal = True
 
     def _init_shared_socket(self) -> None:
         listener = ListenerSpec(self.bind_addr, self.bind_port, self.backlog)

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from labelling.models import Membership, Project
+from labelling.models import Project
 from learning.core.augmentation import Applied, Policy
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
 from learning.policy_forms import PolicySearchForm
 from learning.services.policies import policy_keep
-from tests import factories
 from tests.learning.digits import digits_project, embed_all, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
@@ -25,13 +24,6 @@ def project() -> Project:
     embed_all()
     label_items(made, truth, 28)
     return made
-
-
-@pytest.fixture
-def manager(project: Project) -> Client:
-    client = Client()
-    client.force_login(factories.member(project, Membership.Role.MANAGER))
-    return client
 
 
 def sent(**changes: object) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -37,6 +38,13 @@ def service(transactional_db: None) -> Iterator[Service]:
     deployments_create_missing()
     deployments_consider()
     assert Deployment.objects.get(project=project).champion == version
+    with service_of(project, version) as made:
+        yield made
+
+
+@contextmanager
+def service_of(project: Project, version: ModelVersion) -> Iterator[Service]:
+    """The champion is loaded, and a client has a key."""
     key, plain = key_create(project=project, name="tests", user=None)
     client = Client(headers={"Authorization": f"Bearer {plain}"}, raise_request_exception=False)
     until(lambda: answers_with(project, version))

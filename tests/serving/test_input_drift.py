@@ -23,14 +23,13 @@ from serving.services.champions import champions
 from serving.services.deployments import deployment_promote, deployments_consider, deployments_create_missing
 from serving.services.drift import REASON
 from serving.services.input_references import references_due
-from serving.services.keys import key_create
 from serving.services.production import production_look
 from serving.services.traffic import traffic_policy_set
 from serving.tasks import make_references
 from tests import factories
 from tests.learning.digits import DIGITS, due_run, embed_all, label_items, learner_of, pngs
 from tests.serving.changed_images import answered_alike, blurred, changed, noisy
-from tests.serving.conftest import Service, answers_with, until
+from tests.serving.conftest import Service, answers_with, service_of, until
 
 WINDOW, POOL = 200, 600
 Digits = list[tuple[bytes, str]]
@@ -49,13 +48,8 @@ def digits(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     for data, _ in shuffled()[:POOL]:
         factories.item(project, data=data)
     embedded()
-    version = trained(project, labels=300)
-    key, plain = key_create(project=project, name="tests", user=None)
-    client = Client(headers={"Authorization": f"Bearer {plain}"}, raise_request_exception=False)
-    until(lambda: answers_with(project, version))
-    yield Service(project, version, key, plain, client)
-    afterwards.stop()
-    champions.stop()
+    with service_of(project, trained(project, labels=300)) as made:
+        yield made
 
 
 def embedded() -> None:

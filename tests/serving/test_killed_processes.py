@@ -1,6 +1,8 @@
 """A web process is killed: nobody who was not in its hands is turned away."""
 
+import ctypes
 import http.client
+import signal
 
 import psutil
 import pytest
@@ -33,3 +35,12 @@ def test_requests_that_wait_for_a_killed_process_are_answered_by_the_next(servic
             client.close()
         assert not any(psutil.pid_exists(worker.pid) for worker in workers)
         until(lambda: Prediction.objects.count() == CLIENTS, 10)
+
+
+def test_a_signal_that_reaches_another_thread_of_the_server_ends_it_too(service: Service) -> None:
+    with web_running(service) as web:
+        server = psutil.Process(web.process.pid)
+        [other, *_] = [thread.id for thread in server.threads() if thread.id != server.pid]
+        # As the kernel may do when the main thread has another signal to see to.
+        assert ctypes.CDLL(None, use_errno=True).tgkill(server.pid, other, signal.SIGTERM) == 0
+        assert web.process.wait(15) == 0

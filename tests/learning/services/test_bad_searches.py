@@ -4,7 +4,7 @@ import pytest
 import torch
 from django.test import Client
 
-from labelling.models import Item, Membership, Project
+from labelling.models import Item, Project
 from learning.core.augmentation import Augment
 from learning.core.children import children, judge
 from learning.core.children.children import Children
@@ -12,7 +12,6 @@ from learning.core.policy_search.plan import ChildPlan
 from learning.models import AugmentationPolicy
 from learning.services.policy_search import policy_search_do, policy_search_request
 from learning.services.pretraining import pretraining_do, pretraining_request
-from tests import factories
 from tests.learning.digits import digits_project, embed_all, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
@@ -25,13 +24,6 @@ def project() -> Project:
     label_items(made, truth, 40)
     label_items(made, truth, 5, Item.Split.HOLDOUT)
     return made
-
-
-@pytest.fixture
-def manager(project: Project) -> Client:
-    client = Client()
-    client.force_login(factories.member(project, Membership.Role.MANAGER))
-    return client
 
 
 def test_a_child_that_diverges_is_counted_and_shown_and_stops_nothing_else(
