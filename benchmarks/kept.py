@@ -7,10 +7,12 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("learning/core", "benchmarks/label_*.py", "benchmarks/pictures.py")
@@ -28,11 +30,12 @@ class Kept:
         self.ends = time.monotonic() + 60 * minutes
         self.code = _code(sources)
 
-    def value(self, of: list[object], make: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever JSON holds
+    def value(self, of: list[object], make: Callable[[], T]) -> T:
         """What `make` returned for these words, a JSON value. Raises OutOfTime before it would be called."""
         path = self._path(of, ".json")
         if path.exists():
-            return json.loads(path.read_text())
+            kept: T = json.loads(path.read_text())
+            return kept
         self.begin()
         made = make()
         _write(path, json.dumps(made).encode())

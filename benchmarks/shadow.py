@@ -47,7 +47,7 @@ class Manager:
 
     def post(self, path: str, **sent: object) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "X-CSRFToken": self._token()}
-        request = Request(self._url + path, json.dumps(sent).encode(), headers)  # noqa: S310  # our own stack
+        request = Request(self._url + path, json.dumps(sent).encode(), headers)  # noqa: S310  # http to the stack started here
         try:
             with self._opener.open(request, timeout=60) as answer:
                 return dict(json.load(answer))

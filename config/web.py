@@ -60,6 +60,7 @@ class Server(MPServer):
 
     _begun: float = 0.0
     _listening: Sequence[SocketHolder] = ()
+    _shd: Any = None  # the socket of the next process; granian has no type for it
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -74,11 +75,9 @@ class Server(MPServer):
         self._listening = [listener.build() for _ in range(self.workers)]
         self._ssp = self._sso = None
 
-    def _spawn_worker(  # type: ignore[override]  # as granian's own subclasses have it
-        self, idx: int, target: Target, callback_loader: Target
-    ) -> WorkerProcess:
-        self._shd = self._listening[idx]  # type: ignore[assignment]  # by granian's word, always None
-        return super()._spawn_worker(idx, target, callback_loader)
+    def _spawn_worker(self, idx: int, *args: Any, **options: Any) -> WorkerProcess:
+        self._shd = self._listening[idx]
+        return super()._spawn_worker(idx, *args, **options)
 
     def _respawn_workers(
         self, workers: list[int], spawn_target: Target, target_loader: Target, delay: float = 0

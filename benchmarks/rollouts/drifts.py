@@ -33,7 +33,8 @@ def _answers(table: Table, rng: np.random.Generator, windows: int) -> None:
         found, many = 0, windows if told == NONE else windows // 10
         for _ in range(many):
             histograms = rng.multinomial(POOL, p), rng.multinomial(WINDOW, live)
-            drift = answers_drift(*(dict(zip(names, one.tolist(), strict=True)) for one in histograms))
+            pool, sent = (dict(zip(names, one.tolist(), strict=True)) for one in histograms)
+            drift = answers_drift(pool, sent, rng)
             found += drift.p < NOTICED
         _tell(table, "of answers", told, found, many)
 

@@ -24,7 +24,7 @@ class LeasesAskedSerializer(FromPageSerializer):
 
 
 class SuggestionSerializer(serializers.Serializer[dict[str, Any]]):
-    label = serializers.IntegerField()  # type: ignore[assignment]  # the API's word
+    label = serializers.IntegerField()  # type: ignore[assignment]  # DRF's own `label` is a title; a client means the class
     confidence = serializers.FloatField(allow_null=True)
 
 
@@ -60,7 +60,7 @@ class AnswerSerializer(FromPageSerializer):
     uuid = serializers.UUIDField()
     item = serializers.IntegerField(min_value=1)
     question = serializers.IntegerField(min_value=1)
-    label = serializers.IntegerField(min_value=1, allow_null=True, help_text="null skips the item")  # type: ignore[assignment]  # the API's word
+    label = serializers.IntegerField(min_value=1, allow_null=True, help_text="null skips the item")  # type: ignore[assignment]  # DRF's own `label` is a title; a client means the class
     seconds = serializers.FloatField(min_value=0, max_value=86400, allow_null=True, default=None)
 
 
@@ -73,7 +73,7 @@ class AnnotationSerializer(serializers.Serializer[Annotation]):
     kind = serializers.CharField()
     item = serializers.IntegerField(source="item_id")
     question = serializers.IntegerField(source="question_id")
-    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]  # the API's word
+    label = serializers.IntegerField(source="label_id", allow_null=True)  # type: ignore[assignment]  # DRF's own `label` is a title; a client means the class
     created_at = serializers.DateTimeField()
 
 

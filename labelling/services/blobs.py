@@ -29,8 +29,8 @@ def file_write(*, path: str, data: bytes, durable: bool) -> None:
     """
     try:
         local = default_storage.path(path)
-    except NotImplementedError:
-        # An object store: it shows an object once it is complete.
+    except NotImplementedError:  # Django's word for a storage without local files
+        # An object store shows an object once it is complete.
         default_storage.save(path, ContentFile(data))
         return
     unfinished = f"{local}.{uuid.uuid4().hex}.part"

@@ -34,7 +34,7 @@ class RuleSerializer(serializers.Serializer[dict[str, Any]]):
     id = serializers.IntegerField(read_only=True)
     name = serializers.CharField(max_length=100)
     enabled = serializers.BooleanField(default=True)
-    label = serializers.CharField(  # type: ignore[assignment]  # the API's word
+    label = serializers.CharField(  # type: ignore[assignment]  # DRF's own `label` is a title; a client means the class
         required=False, allow_null=True, help_text="What it votes for, by name; not for a table."
     )
     when = serializers.ListField(

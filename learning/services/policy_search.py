@@ -1,6 +1,5 @@
 """A search for an augmentation policy: asked for by a manager, done by all workers, kept with evidence."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,11 +28,10 @@ from learning.services.policy_trials import (
     trial_judge_overdue,
     trials_add,
 )
-from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
+from learning.services.work import work_do, work_owned
 
 guards = lazy("learning.core.children.guards", often=False)
 
-logger = logging.getLogger(__name__)
 
 LIVE = (PolicySearch.State.QUEUED, PolicySearch.State.RUNNING, PolicySearch.State.PAUSED)
 MINUTES = (0.1, 1_440.0)
@@ -107,20 +105,14 @@ def policy_search_do(*, search_id: int, ask_for_help: AskForHelp = lambda search
     True when this call finished the search. Harmless for one that is over or another worker's; a worker that
     takes it over goes on after the last trial.
     """
-    search = work_claim(PolicySearch, pk=search_id, stage="reading the labelled images")
-    if search is None:
-        return False
-    try:
-        with work_heartbeat(search), one_thread():
-            _do(search, ask_for_help)
-    except WorkLost as lost:
-        logger.info("%s", lost)
-    except Exception as error:
-        logger.exception("Policy search %s failed.", search.pk)
-        work_give_up(search, error, words="The search stopped")
-    else:
-        return True
-    return False
+    with one_thread():
+        return work_do(
+            PolicySearch,
+            pk=search_id,
+            stage="reading the labelled images",
+            do=lambda search: _do(search, ask_for_help),
+            words="The search stopped",
+        )
 
 
 def _do(search: PolicySearch, ask_for_help: AskForHelp) -> None:

@@ -1,6 +1,5 @@
 """Runs that learn features: asked for by a manager, done by a worker, compared with what is in use."""
 
-import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -21,9 +20,7 @@ from learning.services.features import BY_ITSELF, features_learn, ways_of
 from learning.services.lessons import lessons_lacking
 from learning.services.policies import DEFAULT
 from learning.services.time_budget import TimeBudget
-from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
-
-logger = logging.getLogger(__name__)
+from learning.services.work import work_do, work_owned
 
 MINUTES = (0.1, 240.0)
 BATCH = (2, 4_096)
@@ -79,20 +76,7 @@ def pretraining_do(*, run_id: int) -> bool:
     True when this call finished the run. Harmless for one that is over or another worker's. A worker that
     takes it over goes on from the last epoch.
     """
-    run = work_claim(PretrainingRun, pk=run_id, stage="reading the images")
-    if run is None:
-        return False
-    try:
-        with work_heartbeat(run):
-            _do(run)
-    except WorkLost as lost:
-        logger.info("%s", lost)
-    except Exception as error:
-        logger.exception("Pretraining run %s failed.", run.pk)
-        work_give_up(run, error, words="Pretraining stopped")
-    else:
-        return True
-    return False
+    return work_do(PretrainingRun, pk=run_id, stage="reading the images", do=_do, words="Pretraining stopped")
 
 
 def _do(run: PretrainingRun) -> None:

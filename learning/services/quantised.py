@@ -1,6 +1,5 @@
 """The int8 versions of backbones: made once for a project, long after people have their model."""
 
-import logging
 from datetime import timedelta
 from functools import partial
 
@@ -15,13 +14,13 @@ from learning.services.artifacts import artifact_get
 from learning.services.backbones import backbone_artifact, backbone_store
 from learning.services.gently import gently
 from learning.services.lessons import images_read
-from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
+from learning.services.work import work_do, work_fail, work_owned
 
-logger = logging.getLogger(__name__)
 core = lazy("learning.core.quantised", often=False)
 
 # What failed may work when the disk has room again, or the pool more pictures.
 AGAIN = timedelta(hours=1)
+FAILED = "The int8 export failed"
 
 
 def quantised_plan() -> None:
@@ -43,21 +42,9 @@ def quantised_plan() -> None:
 
 
 def quantised_do(*, quantised_id: int) -> bool:
-    """Make it. True when this call did; harmless for one that is done, gone or another worker's."""
-    work = work_claim(QuantisedBackbone, pk=quantised_id, stage="reading pictures of the pool")
-    if work is None:
-        return False
-    try:
-        with work_heartbeat(work):
-            _make(work)
-    except WorkLost as lost:
-        logger.info("%s", lost)
-    except Exception as error:
-        logger.warning("%s could not be made: %s", work, error)
-        work_give_up(work, error, words="The int8 export failed")
-    else:
-        return True
-    return False
+    """Make it, or say why there can be none. True when this call ended it."""
+    stage = "reading pictures of the pool"
+    return work_do(QuantisedBackbone, pk=quantised_id, stage=stage, do=_make, words=FAILED)
 
 
 def _make(work: QuantisedBackbone) -> None:
@@ -67,7 +54,11 @@ def _make(work: QuantisedBackbone) -> None:
     pool = Item.objects.filter(project=work.project_id, split=Item.Split.POOL).order_by("random_rank", "id")
     images, _ = images_read(items=list(pool[: core.CALIBRATION]), size=backbone.input_size)
     work_owned(work, stage=f"calibrating on {len(images)} pictures")
-    made = gently(partial(core.quantised, exact, images))
+    try:
+        made = gently(partial(core.quantised, exact, images))
+    except core.NotQuantisable as why:
+        work_fail(work, error=f"{FAILED}: {why}")
+        return
     work_owned(work, stage="measuring how fast it is here")
     speeds = gently(partial(ms_an_image, exact, made))
     card: dict[str, object] = {"int8_of": backbone.digest, "calibrated_on": len(images)}

@@ -1,6 +1,5 @@
 """What each rule does on the pool: reckoned by a worker, kept for the page that shows it."""
 
-import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -19,9 +18,7 @@ from learning.services.pool_embeddings import embeddings_open
 from learning.services.rule_contents import RuleContent
 from learning.services.snapshots import snapshot_take
 from learning.services.weak_labels import Reckoned, WeakLabels, rules_reckon
-from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
-
-logger = logging.getLogger(__name__)
+from learning.services.work import work_do, work_owned
 
 DRAFT = "draft"
 EXAMPLES = 8
@@ -42,20 +39,9 @@ def check_do(*, check_id: int) -> bool:
 
     Harmless for a check that is done, gone or another worker's.
     """
-    check = work_claim(RuleCheck, pk=check_id, stage="asking the rules")
-    if check is None:
-        return False
-    try:
-        with work_heartbeat(check), threadpool_limits(limits=1):
-            _do(check)
-    except WorkLost as lost:
-        logger.info("%s", lost)
-    except Exception as error:
-        logger.exception("Rule check %s failed.", check.pk)
-        work_give_up(check, error, words="The rules could not be checked")
-    else:
-        return True
-    return False
+    words = "The rules could not be checked"
+    with threadpool_limits(limits=1):
+        return work_do(RuleCheck, pk=check_id, stage="asking the rules", do=_do, words=words)
 
 
 def _do(check: RuleCheck) -> None:

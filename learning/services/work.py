@@ -6,7 +6,7 @@ who owns running work: an owner that was taken over can neither report nor publi
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -101,6 +101,28 @@ def work_give_up(work: Work, error: Exception, *, words: str) -> None:
             work_fail(work, error=f"{words}: {storage_fault(error)}")
     except WorkLost as lost:
         logger.info("%s", lost)
+
+
+def work_do(kind: type[W], *, pk: int, stage: str, do: Callable[[W], object], words: str) -> bool:
+    """Claim it and `do` it while its heart beats. True when this call finished it.
+
+    Harmless for work that is over, gone or another worker's. What goes wrong is told to its people, after
+    `words`.
+    """
+    work = work_claim(kind, pk=pk, stage=stage)
+    if work is None:
+        return False
+    try:
+        with work_heartbeat(work):
+            do(work)
+    except WorkLost as lost:
+        logger.info("%s", lost)
+    except Exception as error:
+        logger.exception("%s %s failed.", kind.__name__, pk)
+        work_give_up(work, error, words=words)
+    else:
+        return True
+    return False
 
 
 @contextmanager

@@ -38,7 +38,8 @@ def drift_look(*, deployment: Deployment) -> DriftWindow | None:
     if not pool:
         return None  # it is not full, or its features are gone: the project has gone on to others
     live = dict(Counter(one.guess for one in window if one.guess))
-    answers = answers_drift(pool, live)
+    # One seed: the same window gives the same p again.
+    answers = answers_drift(pool, live, np.random.default_rng(0))
     inputs = _inputs(window, reference)
     answers_drifted, inputs_drifted = answers.p < NOTICED, inputs.p < NOTICED
     compared = reference is not None and inputs.n > 0
@@ -72,7 +73,6 @@ def _inputs(window: Sequence[SentImage], reference: LoadedReference | None) -> D
     places = [place for place in read if place is not None]
     if len(places) < LEAST_COMPARED * WINDOW:
         return Drift(1.0, None, 0)
-    # One seed: the same window gives the same p again.
     return inputs_drift(np.stack(places), reference.inputs, np.random.default_rng(0))
 
 

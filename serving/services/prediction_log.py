@@ -20,8 +20,7 @@ logger = logging.getLogger(__name__)
 
 _FIELDS = Prediction._meta.concrete_fields
 _COLUMNS = ", ".join(f'"{field.column}"' for field in _FIELDS)
-_ID = [field.primary_key for field in _FIELDS].index(True)
-_JSON = {place for place, field in enumerate(_FIELDS) if field.get_internal_type() == "JSONField"}
+_JSON = {field.attname for field in _FIELDS if field.get_internal_type() == "JSONField"}
 # What is written in the moment before a crash of the database's machine may be lost; a killed process loses
 # nothing. Feedback commits after its prediction in the same log, so none survives without it.
 _FAST = "set local synchronous_commit to off"
@@ -58,9 +57,8 @@ def prediction_find(*, project_id: int, pk: uuid.UUID) -> Prediction | None:
 
 
 def _line(prediction: Prediction, now: str) -> bytes:
-    row = [getattr(prediction, field.attname) for field in _FIELDS]
-    row = [now if field.name == "created_at" else value for field, value in zip(_FIELDS, row, strict=True)]
-    return json.dumps(row, default=_text, separators=(",", ":")).encode()
+    row = {field.attname: getattr(prediction, field.attname) for field in _FIELDS}
+    return json.dumps({**row, "created_at": now}, default=_text, separators=(",", ":")).encode()
 
 
 def _text(value: object) -> str:
@@ -68,14 +66,18 @@ def _text(value: object) -> str:
     return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _row(line: bytes) -> list[Any]:
-    """As COPY takes it; a JSON null of a JSON column is no value, and neither is a column that came since."""
-    row = json.loads(line)
-    row += [None] * (len(_FIELDS) - len(row))
-    return [
-        json.dumps(value) if place in _JSON and value is not None else value
-        for place, value in enumerate(row)
-    ]
+def _row(line: bytes) -> dict[str, Any]:
+    """As COPY takes it, by field; one that came since the line was written has its usual value. A JSON null
+    of a JSON column is no value. Raises ValueError.
+    """
+    told = json.loads(line)
+    if not isinstance(told, dict):
+        raise ValueError("a line of the spool names no fields")
+    row = {field.attname: told.get(field.attname, field.get_default()) for field in _FIELDS}
+    return {
+        name: json.dumps(value) if name in _JSON and value is not None else value
+        for name, value in row.items()
+    }
 
 
 def _stored(lines: list[bytes], perhaps_already: bool) -> None:
@@ -83,7 +85,7 @@ def _stored(lines: list[bytes], perhaps_already: bool) -> None:
     try:
         if lines and not perhaps_already:
             _copy(lines)
-    except (IntegrityError, DataError):
+    except (IntegrityError, DataError, ValueError):
         perhaps_already = True
     if perhaps_already:
         for line in lines:
@@ -96,12 +98,12 @@ def _copy(lines: list[bytes]) -> None:
         cursor.execute(_FAST)
         with cursor.copy(f"copy serving_prediction ({_COLUMNS}) from stdin") as copy:
             for line in lines:
-                copy.write_row(_row(line))
+                copy.write_row(list(_row(line).values()))
 
 
 def _copy_new(line: bytes) -> None:
     try:
-        if not Prediction.objects.filter(pk=_row(line)[_ID]).exists():
+        if not Prediction.objects.filter(pk=_row(line)["id"]).exists():
             _copy([line])
     except (IntegrityError, DataError, ValueError, ValidationError) as error:
         logger.warning("A prediction is not kept: %s", str(error).splitlines()[0])

@@ -133,31 +133,37 @@ def test_on_a_full_disk_a_prediction_is_refused_in_a_sentence(
     )
 
 
+def line(service: Service, **columns: int) -> bytes:
+    made = Prediction(
+        project_id=columns.get("project", service.project.pk),
+        api_key_id=columns.get("key", service.key.pk),
+        model_version_id=service.version.pk,
+        request_id="0" * 32,
+        digest="0" * 64,
+        top=[{"label": 'a "quoted"\tlabel \\N', "probability": 0.5}],
+        decode_ms=1.0,
+        infer_ms=2.0,
+    )
+    return prediction_log._line(made, "2026-01-01T00:00:00+00:00")
+
+
 def test_rows_of_a_deleted_project_go_with_it_and_the_others_are_stored_once(service: Service) -> None:
     other = trained.project()
     gone, _ = key_create(project=other, name="gone", user=None)
 
-    def line(key: int, project: int) -> bytes:
-        made = Prediction(
-            project_id=project,
-            api_key_id=key,
-            model_version_id=service.version.pk,
-            request_id="0" * 32,
-            digest="0" * 64,
-            top=[{"label": 'a "quoted"\tlabel \\N', "probability": 0.5}],
-            decode_ms=1.0,
-            infer_ms=2.0,
-        )
-        return prediction_log._line(made, "2026-01-01T00:00:00+00:00")
-
-    lines = [
-        line(service.key.pk, service.project.pk),
-        line(gone.pk, other.pk),
-        line(service.key.pk, service.project.pk),
-    ]
+    lines = [line(service), line(service, key=gone.pk, project=other.pk), line(service)]
     other.delete()
     for perhaps_already in (False, True, True):
         prediction_log._stored(lines, perhaps_already)
     stored = Prediction.objects.order_by("id")
-    assert {str(one.pk) for one in stored} == {json.loads(lines[n])[0] for n in (0, 2)}
+    assert {str(one.pk) for one in stored} == {json.loads(lines[n])["id"] for n in (0, 2)}
     assert stored[0].top == [{"label": 'a "quoted"\tlabel \\N', "probability": 0.5}]
+
+
+def test_a_line_from_before_an_upgrade_is_stored_and_a_damaged_one_keeps_none_back(service: Service) -> None:
+    told = json.loads(line(service))
+    before = {name: value for name, value in told.items() if name not in ("precision", "place", "arm")}
+    prediction_log._stored([json.dumps(before).encode(), b"[1, 2]", b"{", line(service)], False)
+    stored = Prediction.objects.get(pk=told["id"])
+    assert (stored.precision, stored.place, stored.arm) == ("float32", None, "champion")
+    assert Prediction.objects.count() == 2

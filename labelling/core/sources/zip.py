@@ -36,7 +36,7 @@ _MANIFESTS: dict[str, RowReader] = {"manifest.csv": csv.read_rows, "manifest.jso
 _CHUNK = 1024**2
 _END_RECORD = 22
 _ZIP64_LOCATOR = 20
-# NotImplementedError (another kind of compression) is a RuntimeError.
+# RuntimeError is, among others, what zipfile raises for a kind of compression that it does not know.
 _DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
 
 

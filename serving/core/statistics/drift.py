@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import xlogy
 
 from serving.core.statistics.agreement import jensen_shannon
+from serving.core.statistics.permutation import dealt_p
 
 Floats = NDArray[np.float64]
 
 ALPHA = 0.001  # of a window
 NOTICED = ALPHA / 2  # of a test
 WINDOW = 500  # predictions
-LEAST_EXPECTED = 5.0  # of a class in a window; rarer ones are counted together
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,28 @@ class Drift:
     n: int  # predictions of the window
 
 
-def answers_drift(pool: Mapping[str, int], live: Mapping[str, int]) -> Drift:
-    """Of two histograms of predicted classes: the likelihood-ratio test that both come from one distribution.
-    G = 2 sum O ln(O / E), chi-squared with one degree less than classes (Wilks 1938). It is 2 ln 2 N times
-    the Jensen-Shannon divergence weighted by the two sizes. `size` is that divergence with even weights.
+def answers_drift(pool: Mapping[str, int], live: Mapping[str, int], rng: np.random.Generator) -> Drift:
+    """Of two histograms of predicted classes: are both drawn from one distribution?
+
+    The likelihood ratio of the two tables, G = 2 sum O ln(O / E), judged by dealing all answers to both anew.
+    Its own limit (chi-squared, Wilks 1938) raised too many false notices where a class is rare. `size` is
+    the Jensen-Shannon divergence.
     """
-    n = sum(live.values())
-    table = _common(
-        np.array([[side.get(one, 0) for one in sorted({*pool, *live})] for side in (pool, live)], float)
+    names = sorted({*pool, *live})
+    here = np.array([live.get(one, 0) for one in names], np.int64)  # (K,)
+    every = here + np.array([pool.get(one, 0) for one in names], np.int64)
+    n, apart = int(here.sum()), jensen_shannon(pool, live)
+    if apart is None:
+        return Drift(1.0, None, n)
+
+    def ratio(counts: NDArray[np.int64]) -> Floats:
+        """(..., K) -> (...): half of G, but for what all deals have in common."""
+        others = every - counts
+        found: Floats = (xlogy(counts, counts) + xlogy(others, others)).sum(axis=-1)
+        return found
+
+    seen = float(ratio(here))
+    seen -= 1e-9 * abs(seen)
+    return Drift(
+        dealt_p(lambda count: ratio(rng.multivariate_hypergeometric(every, n, count)) >= seen), apart, n
     )
-    if table.shape[1] < 2 or not table.sum(axis=1).all():
-        return Drift(1.0, jensen_shannon(pool, live), n)
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    seen = table > 0
-    g = 2 * float((table[seen] * np.log(table[seen] / expected[seen])).sum())
-    return Drift(float(chdtrc(table.shape[1] - 1, max(0.0, g))), jensen_shannon(pool, live), n)
-
-
-def _common(table: Floats) -> Floats:
-    """Classes too rare for the approximation, together."""
-    share = table.sum(axis=0) / max(1.0, table.sum())
-    rare = share * table[1].sum() < LEAST_EXPECTED
-    together = table[:, rare].sum(axis=1, keepdims=True)
-    return np.concatenate([table[:, ~rare], together], axis=1) if rare.any() else table

@@ -77,8 +77,8 @@ def inputs_drift(places: Singles, reference: InputReference, rng: np.random.Gene
     """Of a window's `places` (n, d): are they and the pool's drawn from one distribution?
 
     Hotelling's statistic (1931) of the means of their traits, judged by permutations. Its own distribution
-    holds for normal traits: with the pool's real ones and some hundred images it raised false notices five
-    times as often as it says. `size` is the Mahalanobis distance of the means, in the pool's spreads.
+    holds for normal traits: with the pool's real ones and some hundred images it raised false notices more
+    often than it says. `size` is the Mahalanobis distance of the means, in the pool's spreads.
     """
     n = len(places)
     if n == 0:
