@@ -3,7 +3,8 @@
 Each seed draws its labels anew; a search sees them alone, and its children learn one half and answer the
 other. What is found, and each fixed augmentation, then trains a network for longer on all of the labels, and
 test pictures that nothing has seen are asked. A search whose policy does no better than none is counted with
-none. All have as many trials and the same children. Intervals (95%) are paired over the seeds.
+none. All have as many trials and the same children. Intervals (95%) are paired over the seeds. What is done
+is kept, and the same command goes on.
 """
 
 import argparse
@@ -12,49 +13,42 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from benchmarks.pictures import Pictures, digits, fashion, larger_sets
+from benchmarks.augment_runs import Key, accuracy_of, begin, pictures_of, reward
+from benchmarks.kept import Kept, OutOfTime
 from benchmarks.report import Claim, print_report
-from learning.core.augmentation import AUGMENTATIONS, Policy
-from learning.core.children.children import children_train
-from learning.core.children.judge import Judge, channels_first
-from learning.core.networks.pretrain import SIZE
-from learning.core.policy_search.base import Judged
+from learning.core.augmentation import AUGMENTATIONS, Policy, policy_from
 from learning.core.policy_search.config import SearchConfig
 from learning.core.policy_search.plan import ChildPlan
-from learning.core.policy_search.session import Session, Trial
+from learning.core.policy_search.session import Session
 from learning.core.policy_search.verdict import LEAST, interval
-from learning.core.pretraining import Answered
 
 SEARCHED = ("random", "density-matching", "ppo", "reinforce")
 LEARNER = "ppo"
 BESIDE = "trivial-augment-wide"
 FINAL = ChildPlan("medium", looked_at=6_000, batch=64)
 SHORT = ChildPlan(looked_at=600)
-FASHION_IMAGES = 6_000
 COUNTS = (200, 1_000)
 FEW_LABELS, FEW_LABELS_AIM = 200, 1.5  # points over none
-
-
-# A data set's name, a number of labels, a seed.
-Key = tuple[str, int, int]
-
-
-@dataclass(frozen=True)
-class Setting:
-    known: Answered
-    test: Answered
-    classes: int
+SOURCES = (
+    "learning/core/augmentation",
+    "learning/core/children",
+    "learning/core/networks",
+    "learning/core/policy_search",
+    "benchmarks/pictures.py",
+)
 
 
 @dataclass(frozen=True)
 class Found:
-    used: str | Policy  # a policy, or the name of a fixed augmentation
+    used: str  # the name of a fixed augmentation, "" for what was found
+    policy: dict[str, Any]
     rewards: list[float]  # of the proposals, in order
     seconds: float
     words: str
@@ -69,6 +63,10 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["digits", "MNIST-5k", "Fashion-MNIST"])
     parser.add_argument("--searches", nargs="+", default=list(SEARCHED))
     parser.add_argument("--fixed", nargs="+", default=list(AUGMENTATIONS))
+    parser.add_argument("--minutes", type=float, default=np.inf, help="begin no further search after so many")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("var/benchmarks/augment"), help="where results are kept"
+    )
     options = parser.parse_args()
     if options.quick:
         options.sets, options.labels, options.seeds, options.trials = ["digits"], [200], 1, 10
@@ -77,45 +75,14 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, context, _begin) as workers:
-        for data in options.sets:
-            for count in options.labels if _pictures(data) else []:
-                found = _measured(data, count, options, child, final, workers)
-                rows += found[0]
-                claims += found[1]
+    kept = Kept(options.keep, options.minutes, SOURCES)
+    asked = [(data, count) for data in options.sets for count in options.labels if pictures_of(data)]
+    with ProcessPoolExecutor(2, context, begin) as workers:
+        for data, count in asked:
+            found = _measured(data, count, options, child, final, workers, kept)
+            rows += found[0]
+            claims += found[1]
     print_report("augment", rows, claims)
-
-
-def _begin() -> None:
-    torch.set_num_threads(1)
-
-
-@functools.cache
-def _pictures(name: str) -> Pictures | None:
-    if name == "Fashion-MNIST":
-        return fashion(FASHION_IMAGES)
-    return digits() if name == "digits" else next(larger_sets())
-
-
-@functools.lru_cache(2)
-def _setting(key: Key) -> Setting:
-    name, count, seed = key
-    pictures = _pictures(name)
-    assert pictures is not None
-    order = np.random.default_rng(seed).permutation(len(pictures.images))
-    test, known = order[: pictures.test], order[pictures.test :][:count]
-    return Setting(_answered(pictures, known), _answered(pictures, test), pictures.classes)
-
-
-def _answered(pictures: Pictures, rows: NDArray[np.int64]) -> Answered:
-    some = replace(pictures, images=[pictures.images[row] for row in rows])
-    return Answered(some.prepared(SIZE), pictures.labels[rows])
-
-
-@functools.lru_cache(2)
-def _judge(key: Key, plan: ChildPlan) -> Judge:
-    setting = _setting(key)
-    return Judge(setting.known, setting.classes, plan, key[2])
 
 
 def _measured(
@@ -125,33 +92,39 @@ def _measured(
     child: ChildPlan,
     final: ChildPlan,
     workers: ProcessPoolExecutor,
+    kept: Kept,
 ) -> tuple[list[dict[str, object]], list[Claim]]:
+    """Of the draws of labels that there was time for."""
     found: dict[str, list[Found]] = {name: [] for name in options.searches}
-    reached_by: dict[str, list[float]] = {}
+    reached: dict[str, list[float]] = {name: [] for name in (*options.fixed, *map(_called, options.searches))}
     for seed in range(options.seeds):
         key = (data, count, seed)
-        for name in options.searches:
-            found[name].append(_searched(key, name, options.trials, child, workers))
-            print(f"{key}, {name}: {found[name][-1].words}", flush=True)
-        ways: dict[str, str | Policy] = {name: name for name in options.fixed}
-        ways |= {f"{name} search": of_it[-1].used for name, of_it in found.items()}
-        # Said at once: a run that is cut short leaves what it has found.
-        for name, one in zip(
-            ways, workers.map(_accuracy, [(way, key, final) for way in ways.values()]), strict=True
-        ):
-            reached_by.setdefault(name, []).append(one)
-            print(f"{key}, {name}: {one:.2f}%", flush=True)
-    accuracy = {name: np.array(every) for name, every in reached_by.items()}
+        try:
+            of_seed = {
+                name: _searched(key, name, options.trials, child, workers, kept) for name in options.searches
+            }
+            accuracies = _accuracies(key, options.fixed, of_seed, final, workers, kept)
+        except OutOfTime as over:
+            print(over)
+            break
+        for name, one in of_seed.items():
+            found[name].append(one)
+        for name, right in accuracies.items():
+            reached[name].append(right)
+    if not reached["none"]:
+        return [], []
+    accuracy = {name: np.array(every) for name, every in reached.items()}
     rows: list[dict[str, object]] = []
-    for name, reached in accuracy.items():
-        gain = interval(reached - accuracy["none"])
+    for name, every in accuracy.items():
+        gain = interval(every - accuracy["none"])
         searches = found.get(name.removesuffix(" search"), [])
         rows.append(
             {
                 "data": data,
                 "labels": count,
                 "augmentation": name,
-                "%": float(reached.mean()),
+                "draws": len(every),
+                "%": float(every.mean()),
                 "- none": gain.mean,
                 "from": gain.low,
                 "to": gain.high,
@@ -161,14 +134,28 @@ def _measured(
     return rows, _claims(f"{data}, {count} labels", accuracy, found, count)
 
 
-def _searched(key: Key, name: str, trials: int, child: ChildPlan, workers: ProcessPoolExecutor) -> Found:
-    config = SearchConfig(search=name, trials=trials, child=child, seed=key[2], rivals={})
-    session = Session(config)
-    began = time.perf_counter()
-    while batch := session.batch():
-        jobs = [(key, config.child, session.how, trial) for trial in batch]
-        session.tell(list(workers.map(_reward, jobs)))
-    took = time.perf_counter() - began
+def _called(search: str) -> str:
+    return f"{search} search"
+
+
+def _searched(
+    key: Key, name: str, trials: int, child: ChildPlan, workers: ProcessPoolExecutor, kept: Kept
+) -> Found:
+    def made() -> dict[str, Any]:
+        config = SearchConfig(search=name, trials=trials, child=child, seed=key[2], rivals={})
+        session = Session(config)
+        began = time.perf_counter()
+        while batch := session.batch():
+            jobs = [(key, config.child, session.how, trial) for trial in batch]
+            session.tell(list(workers.map(reward, jobs)))
+        return asdict(_found(session, time.perf_counter() - began))
+
+    found = Found(**kept.value(["search", *key, name, trials, asdict(child)], made))
+    print(f"{key}, {name}: {found.words}", flush=True)
+    return found
+
+
+def _found(session: Session, took: float) -> Found:
     found = session.verdict()
     gain = found.over["none"]
     words = (
@@ -176,30 +163,35 @@ def _searched(key: Key, name: str, trials: int, child: ChildPlan, workers: Proce
         f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f}) over none"
     )
     used = gain.mean >= LEAST
+    rewards = [one for _, one in session.of_kind("search")]
     return Found(
-        found.policy if used else "none",
-        [reward for _, reward in session.of_kind("search")],
-        took,
-        words if used else f"{words}: not used",
+        "" if used else "none", found.policy.as_json(), rewards, took, words if used else f"{words}: not used"
     )
 
 
-def _reward(job: tuple[Key, ChildPlan, Judged, Trial]) -> float:
-    key, plan, how, trial = job
-    return _judge(key, plan).outcome(trial, how).reward
-
-
-def _accuracy(job: tuple[str | Policy, Key, ChildPlan]) -> float:
-    """In %, on the test pictures, of a network trained for longer on all labels."""
-    way, key, plan = job
-    setting = _setting(key)
-    augment = AUGMENTATIONS[way].apply if isinstance(way, str) else way
-    known, test = setting.known, setting.test
-    images = channels_first(known.images)
-    truth = torch.from_numpy(known.labels)
-    children = children_train([images], [truth], setting.classes, augment, plan, [key[2]])
-    guess = children.logits([channels_first(test.images)])[0].argmax(axis=1)
-    return 100 * float((guess == test.labels).mean())
+def _accuracies(
+    key: Key,
+    fixed: Sequence[str],
+    found: dict[str, Found],
+    final: ChildPlan,
+    workers: ProcessPoolExecutor,
+    kept: Kept,
+) -> dict[str, float]:
+    """In %, by the name of the augmentation."""
+    ways: dict[str, str | Policy] = {name: name for name in fixed}
+    ways |= {_called(name): one.used or policy_from(one.policy) for name, one in found.items()}
+    words = {
+        name: ["accuracy", *key, way if isinstance(way, str) else way.as_json(), asdict(final)]
+        for name, way in ways.items()
+    }
+    new = {name: way for name, way in ways.items() if not kept.has(words[name])}
+    if new:
+        kept.begin()
+    made = dict(zip(new, workers.map(accuracy_of, [(way, key, final) for way in new.values()]), strict=True))
+    accuracies = {name: kept.value(words[name], functools.partial(made.__getitem__, name)) for name in ways}
+    for name, one in accuracies.items():
+        print(f"{key}, {name}: {one:.2f}%", flush=True)
+    return accuracies
 
 
 def _claims(

@@ -30,7 +30,7 @@ class Kept:
         self.ends = time.monotonic() + 60 * minutes
         self.code = _code(sources)
 
-    def value(self, of: list[object], make: Callable[[], T]) -> T:
+    def value(self, of: Sequence[object], make: Callable[[], T]) -> T:
         """What `make` returned for these words, a JSON value. Raises OutOfTime before it would be called."""
         path = self._path(of, ".json")
         if path.exists():
@@ -41,10 +41,10 @@ class Kept:
         _write(path, json.dumps(made).encode())
         return made
 
-    def has(self, of: list[object]) -> bool:
+    def has(self, of: Sequence[object]) -> bool:
         return self._path(of, ".json").exists()
 
-    def array(self, of: list[object], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    def array(self, of: Sequence[object], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         path = self._path(of, ".npy")
         if not path.exists():
             self.begin()
@@ -54,7 +54,7 @@ class Kept:
         found: NDArray[Any] = np.load(path, allow_pickle=False)
         return found
 
-    def data(self, of: list[object], make: Callable[[], bytes]) -> bytes:
+    def data(self, of: Sequence[object], make: Callable[[], bytes]) -> bytes:
         path = self._path(of, ".bin")
         if not path.exists():
             self.begin()
@@ -65,7 +65,7 @@ class Kept:
         if time.monotonic() > self.ends:
             raise OutOfTime("The minutes are over; what is done is kept. The same command goes on.")
 
-    def _path(self, of: list[object], suffix: str) -> Path:
+    def _path(self, of: Sequence[object], suffix: str) -> Path:
         said = json.dumps([*of, self.code])
         name = "-".join(str(word) for word in of if isinstance(word, str | int)).lower()
         name = re.sub(r"[^a-z0-9-]+", "-", name)
