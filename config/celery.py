@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import redis
 from celery import Celery
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import task_postrun, task_prerun, worker_ready, worker_shutdown
 from django.conf import settings
+from django.db import close_old_connections
 
 from labelling.services.workers import worker_beat
 from learning.core.lazy import load_often_used
@@ -22,6 +23,12 @@ app.autodiscover_tasks()
 
 _ended = threading.Event()
 _log = logging.getLogger(__name__)
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _close_old_connections(**kwargs: Any) -> None:
+    close_old_connections()
 
 
 class _Worker(Protocol):

@@ -124,6 +124,9 @@ CELERY_TASK_ROUTES = {
     "learning.tasks.search": {"queue": "search"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Without it Celery closes a thread's connection after each task, and the next costs PostgreSQL a process.
+# `config.celery` closes those that are old or broken, as Django does between requests.
+CELERY_DB_REUSE_MAX = 10**9
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 TICK_SECONDS = env.float("QUERN_TICK_SECONDS", default=0.5)
@@ -135,11 +138,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     # A tick that has waited longer than the next one is due is dropped: it would find the same work.
     task: {"task": task, "schedule": seconds, "options": {"expires": 5}}
     for task, seconds in {
-        "labelling.tasks.tick": TICK_SECONDS,
-        "learning.tasks.tick": TICK_SECONDS,
-        "learning.tasks.tend": TICK_SECONDS * TEND_TICKS,
-        "serving.tasks.tick": TICK_SECONDS,
-        "serving.tasks.tend": TICK_SECONDS * TEND_TICKS,
+        "config.tasks.tick": TICK_SECONDS,
+        "config.tasks.tend": TICK_SECONDS * TEND_TICKS,
     }.items()
 }
 CELERY_BEAT_SCHEDULE["beat"] = {

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from granian._granian import ListenerSpec, SocketHolder
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -29,6 +31,9 @@ THREADS = 24
 SECOND = 1.0
 # Until a signal that has woken nobody is seen.
 LOOK_SECONDS = 0.2
+
+# Old and broken connections are closed as a request begins: once is enough.
+request_finished.disconnect(close_old_connections)
 
 # Each process begins to load the champions when it is forked, not when the first client asks.
 os.register_at_fork(after_in_child=champions.start)

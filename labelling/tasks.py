@@ -10,7 +10,6 @@ from labelling.services.imports import import_claim_next, import_claimable, impo
 _importing = Lock()
 
 
-@shared_task
 def tick() -> None:
     """Find imports to do. One query when there are none."""
     if import_claimable():

@@ -23,13 +23,11 @@ from learning.services.work import RESEND, works_take_over, works_to_send
 HELPERS = 8
 
 
-@shared_task
 def tick() -> None:
     """Train what has new labels: people wait for it."""
     _send_runs()
 
 
-@shared_task
 def tend() -> None:
     """Find the work that nobody waits a second for, and what workers that are gone have left."""
     learners_ensure()

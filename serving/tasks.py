@@ -16,7 +16,6 @@ _offering = Lock()
 _comparing = Lock()
 
 
-@shared_task
 def tick() -> None:
     """Put new model versions into service, where their evidence allows it, and look at rollouts."""
     deployments_create_missing()
@@ -27,7 +26,6 @@ def tick() -> None:
         make_offers.apply_async(expires=5)
 
 
-@shared_task
 def tend() -> None:
     """Put what clients send into the queue of labels, and forget what is old."""
     production_look()

@@ -25,7 +25,7 @@ from serving.services.trial import model_try
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.4
 # So many champions are loaded before anyone has asked for them: those that changed last.
 PRELOADED = 32
 # A database that has not answered for so long is taken to be gone; loading a model may hold up the next look.

@@ -21,7 +21,7 @@ from django.db import close_old_connections, connection
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 0.1  # between two hand-overs
+SECONDS = 0.2  # between two hand-overs
 AFTER_FAILURE = 1.0
 ORPHANS_EVERY = 20  # hand-overs
 SUFFIX = ".rows"
