@@ -41,6 +41,12 @@ class Kept:
         _write(path, json.dumps(made).encode())
         return made
 
+    def of(self, sources: Sequence[str]) -> "Kept":
+        """For what depends on these sources only."""
+        other = Kept(self.folder, sources=sources)
+        other.ends = self.ends
+        return other
+
     def has(self, of: Sequence[object]) -> bool:
         return self._path(of, ".json").exists()
 

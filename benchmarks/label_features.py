@@ -21,6 +21,14 @@ from learning.core.pretraining import PRETRAININGS, Lessons
 
 IMAGENET = BACKBONES["efficientnet-lite0"]
 HEAD = "self-training"
+SOURCES = (
+    "learning/core/augmentation",
+    "learning/core/backbones",
+    "learning/core/networks",
+    "learning/core/pretraining",
+    "benchmarks/label_features.py",
+    "benchmarks/pictures.py",
+)
 
 
 def pretrained(pictures: Pictures, images: NDArray[np.uint8], config: dict[str, int], kept: Kept) -> Network:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.pictures import Pictures
 from learning.core.cached import CachedClassifier
 from learning.core.methods import METHODS, Head, TrainingData, softmax
-from learning.core.methods.folds import folds, held_out
+from learning.core.methods.folds import best_of, folds, held_out
 from learning.core.pool import Pool
 from learning.core.strategies import select
 
@@ -59,10 +59,11 @@ def asked(
 ) -> Iterator[tuple[int, Chosen]]:
     """Label step by step as the strategy ranks; what is known at each budget.
 
-    Of several kinds of features of the same pictures, the one is used at each step by which labels held back
-    are likeliest, as the product chooses; of equals the first.
+    Of several kinds of features of the same pictures, the product's rule chooses at each step; the first is
+    in use at the beginning.
     """
     rng = np.random.default_rng(seed)
+    used = splits[0]
     known = np.empty(0, np.int64)
     for budget in budgets:
         while len(known) < budget:
@@ -70,7 +71,7 @@ def asked(
             # What looks at nothing needs no model between its questions.
             blind = strategy == "random"
             count = missing if blind else min(max(FIRST_STEP, int(STEP_SHARE * len(known))), missing)
-            split = splits[0] if blind else best_by(splits, known)
+            split = used = splits[0] if blind else best_by(splits, known, used)
             free = np.setdiff1d(np.arange(len(split.labels)), known)
             theirs = _theirs(strategy, split, known, free, count, seed) if strategy in THEIRS else None
             # Before there is a model, a strategy that needs one falls back to random by itself.
@@ -81,15 +82,24 @@ def asked(
                 else theirs
             )
             known = np.concatenate([known, free[chosen]])
-        yield budget, Chosen(known, best_by(splits, known))
+        used = best_by(splits, known, used)
+        yield budget, Chosen(known, used)
 
 
-def best_by(splits: Sequence[Split], known: Rows) -> Split:
-    """The kind of features by which labels held back are likeliest; of equals the first."""
+def best_by(splits: Sequence[Split], known: Rows, used: Split) -> Split:
+    """The kind of features by which labels held back are likeliest, if surely; else the one in use."""
     asked = (
         known if len(known) <= COMPARED else np.random.default_rng(0).choice(known, COMPARED, replace=False)
     )
-    return max(splits, key=lambda one: _held_back(one, asked)) if len(splits) > 1 else splits[0]
+    labels = used.labels[asked]
+    parts = folds(labels, FOLDS, np.random.default_rng(0)) if len(np.unique(labels)) > 1 else []
+    if not parts or len(splits) == 1:
+        return used
+    every = [used, *(one for one in splits if one is not used)]
+    best, surely = best_of(
+        [held_out(_transfer, TrainingData(one.features[asked], labels, one.classes), parts) for one in every]
+    )
+    return every[best] if surely else used
 
 
 def accuracy(chosen: Chosen, method: str, seed: int = 0) -> float:
@@ -103,15 +113,6 @@ def accuracy(chosen: Chosen, method: str, seed: int = 0) -> float:
         return 100 * float((split.test_labels == data.labels[0]).mean())
     head = METHODS[method].fit(data, {}, np.random.default_rng(seed))
     return 100 * float((head.logits(split.test_features).argmax(axis=1) == split.test_labels).mean())
-
-
-def _held_back(split: Split, known: Rows) -> float:
-    """How likely labels held back from transfer are."""
-    labels = split.labels[known]
-    parts = folds(labels, FOLDS, np.random.default_rng(0)) if len(np.unique(labels)) > 1 else []
-    if not parts:
-        return 0.0
-    return held_out(_transfer, TrainingData(split.features[known], labels, split.classes), parts).likelihood
 
 
 def _transfer(data: TrainingData) -> Head:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.kept import Kept, OutOfTime
-from benchmarks.label_features import kinds, pretrained, softmatch_accuracy
+from benchmarks.label_features import SOURCES, kinds, pretrained, softmatch_accuracy
 from benchmarks.label_runs import THEIRS, Chosen, Split, accuracy, as_modal_users_do, asked, drawn
 from benchmarks.label_tables import Found, against_random, table_rows
 from benchmarks.pictures import Pictures, digits, fashion, icons, larger_sets
@@ -125,8 +125,9 @@ def _measured(
     budgets = BUDGETS[pictures.name]
     own = pictures.prepared(SIZE)
     pool, _ = drawn(pictures)
-    network = pretrained(pictures, own[pool], asked_for.config, kept)
-    splits = list(kinds(pictures, network, own, kept))
+    made = kept.of(SOURCES)
+    network = pretrained(pictures, own[pool], asked_for.config, made)
+    splits = list(kinds(pictures, network, own, made))
     jobs = [
         (pictures.name, strategy, seed)
         for strategy in ("random", *asked_for.strategies)

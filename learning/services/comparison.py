@@ -11,7 +11,7 @@ from labelling.models import Item, Project
 from labelling.selectors import labelled
 from learning.core.methods import METHODS, Head, TrainingData
 from learning.core.methods.auto import fit_seconds
-from learning.core.methods.folds import HeldOut, Rows, folds, held_out
+from learning.core.methods.folds import HeldOut, Rows, best_of, folds, held_out
 from learning.selectors import learner_of
 from learning.services.artifacts import embedder_load
 from learning.services.backbones import BackboneArtifact, backbone_artifact
@@ -73,7 +73,7 @@ def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifac
         return Comparison(f"No class has two labels yet to compare features by: {KEPT}")
     data = [_embedded(one, known) for one in every]
     found = [held_out(_fit, one, parts) for one in data]
-    best = int(np.argmax([one.likelihood for one in found]))  # of equals the first, which is in use
+    best, surely = best_of(found)
     beside = ", ".join(
         f"{one.name} {_percent(answers)}"
         for one, answers in zip(every, found, strict=True)
@@ -85,6 +85,8 @@ def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifac
     )
     if best == 0:
         return Comparison(f"{said}: it stays in use.")
+    if not surely:
+        return Comparison(f"{said}: that may be chance, and {used.name} stays in use.")
     return Comparison(
         f"{said}: it is used from now on.{_saving(data[best], parts, found[0].likelihood)}", every[best].name
     )

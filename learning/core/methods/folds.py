@@ -1,6 +1,6 @@
 """Stratified cross-validation of a method on the labels there are, few as they may be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,14 +42,33 @@ class HeldOut:
         return np.asarray(self.logits.argmax(axis=1) == self.labels)
 
     @property
-    def likelihood(self) -> float:
-        """The logarithm of the probability given to the true class, its mean over the items; 0 is the best.
+    def each(self) -> NDArray[np.float64]:
+        """The logarithm of the probability given to the true class, (m,); 0 is the best.
 
         With few labels it tells two kinds of features apart where both answer as many rightly. The
         probabilities are calibrated first, so that it does not reward features for the scale of their logits.
         """
         scaled = self.logits.astype(np.float64) / fit_temperature(self.logits, self.labels)
-        return float(log_softmax(scaled, axis=1)[np.arange(len(self.labels)), self.labels].mean())
+        found: NDArray[np.float64] = log_softmax(scaled, axis=1)[np.arange(len(self.labels)), self.labels]
+        return found
+
+    @property
+    def likelihood(self) -> float:
+        """The mean of `each`."""
+        return float(self.each.mean())
+
+
+def best_of(found: Sequence[HeldOut]) -> tuple[int, bool]:
+    """Of several kinds of features that answered the same labels, the first of which is in use: the place of
+    the one by which they are likeliest, and whether it leads by more than the standard error of the
+    difference, label by label. If not, the one in use had better stay: labels that were asked for by what it
+    is unsure of are harder for it than for others.
+    """
+    best = int(np.argmax([one.likelihood for one in found]))  # of equals the first
+    ahead = found[best].each - found[0].each
+    if best == 0 or len(ahead) < 2:
+        return best, best == 0
+    return best, bool(ahead.mean() > ahead.std(ddof=1) / np.sqrt(len(ahead)))
 
 
 def held_out(

@@ -228,9 +228,8 @@ AUTO = [
     (Pool(80), "random"),
     (Pool(80, proba=np.full((80, 2), 0.5)), "margin"),
     (Pool(80, embeddings=POINTS), "maxherding"),
-    (Pool(80, np.full((80, 4), 0.25), POINTS, labelled_embeddings=KNOWN), "maxherding"),
     (Pool(80, np.full((80, 2), 0.5), POINTS, labelled_embeddings=KNOWN), "uherding"),
-    (Pool(80, np.full((80, 2), 0.5), POINTS, None, KNOWN, np.zeros(5, np.int64)), "maxherding"),
+    (Pool(80, np.full((80, 2), 0.5), POINTS), "uherding"),
 ]
 
 
