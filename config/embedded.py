@@ -76,12 +76,13 @@ class EmbeddedPostgres:
             socket_dir.chmod(0o777)
         self._socket_dir = str(socket_dir)
 
-    def command(self) -> list[str]:
+    def command(self, connections: int = 100) -> list[str]:
         """The server in the foreground, after `prepare`. SIGINT stops it without waiting for its clients."""
         # An empty address list: it listens on the socket alone.
         return [
             *(str(PROGRAMS / "postgres"), "-D", str(self.folder.resolve()), "-k", self._socket_dir, "-h", ""),
             *("-c", "log_checkpoints=off", "-c", "log_line_prefix="),
+            *("-c", f"max_connections={connections}"),
         ]
 
     def make_database(self, database: str) -> None:

@@ -138,7 +138,7 @@ class _Launch:
         self._supervisor.start(
             Program(
                 "postgres",
-                postgres.command(),
+                postgres.command(processes.database_connections(self._options.web_workers)),
                 self._env,
                 tier=0,
                 user=postgres.user(),

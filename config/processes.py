@@ -10,6 +10,18 @@ QUEUES = {"default": 2, "embedding": 2, "learning": 1}
 ALSO = {"embedding": ["search"], "learning": ["search"]}
 
 
+# Of a web process: more than serving.services.admission lets in, so that pages and refusals go on.
+WEB_THREADS = 24
+# They look after models, records, and what comes after an answer.
+OTHER_THREADS = 3
+SPARE_CONNECTIONS = 40  # for workers, beat, commands and people
+
+
+def database_connections(web_workers: int) -> int:
+    """As many as there may be at once: each thread keeps its own."""
+    return web_workers * (WEB_THREADS + OTHER_THREADS) + SPARE_CONNECTIONS
+
+
 def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str]:
     return [
         *(sys.executable, "-m", "config.web"),

@@ -17,6 +17,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
 import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
+from config.processes import WEB_THREADS
 from config.wsgi import application
 from serving.services.champions import champions
 from serving.services.prediction_log import spool
@@ -25,8 +26,6 @@ __all__ = ["application"]
 
 Target = Callable[..., object]
 
-# More than serving.services.admission lets in, so that pages and refusals go on.
-THREADS = 24
 # A process that dies within a second of its start waits for another before the next.
 SECOND = 1.0
 # Until a signal that has woken nobody is seen.
@@ -106,7 +105,7 @@ def main() -> None:
         port=options.port,
         interface=Interfaces.WSGI,
         workers=options.workers,
-        blocking_threads=THREADS,
+        blocking_threads=WEB_THREADS,
         backlog=1024,
         websockets=False,
         log_access=False,

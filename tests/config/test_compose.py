@@ -57,6 +57,14 @@ def test_each_command_is_one_that_manage_py_knows(name: str) -> None:
     manage_command(OURS[name]["command"])
 
 
+def test_the_database_takes_the_connections_of_as_many_web_processes_as_it_says() -> None:
+    assert SERVICES["postgres"]["command"] == [
+        "postgres",
+        "-c",
+        f"max_connections={processes.database_connections(10)}",
+    ]
+
+
 def test_there_is_one_service_for_each_process_and_it_serves_that_process() -> None:
     served = {
         name: manage_command(s["command"]).get("process") for name, s in OURS.items() if name != "migrate"

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config import processes
+from tests.e2e.database import ask
 from tests.e2e.stack import Stack
 
 # A start takes ten seconds on a quiet machine, and minutes on a busy one.
@@ -110,6 +112,11 @@ def test_it_starts_everything_and_mends_what_dies(stack: Stack) -> None:
     # The workers find Redis again, whoever of them had to be restarted for it.
     stack.manage("shell", "-c", "from django.core.cache import cache; cache.clear()")
     eventually(lambda: "beat default embedding learning" in stack.manage("shell", "-c", seen).stdout)
+    # And the database, whose connections they keep: what they look for in it is found.
+    assert ask(stack, "show max_connections") == str(processes.database_connections(2))
+    make = "from tests.factories import project; project()"
+    stack.manage("shell", "-c", make)
+    eventually(lambda: ask(stack, "select count(*) from learning_learner") == 1)
     stack.stop(signal.SIGINT)
     assert not (stack.data / "runtime.json").exists()
     assert not (stack.data / "pids.json").exists()
