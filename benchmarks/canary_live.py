@@ -20,8 +20,8 @@ import numpy as np
 import psycopg
 
 from benchmarks.bare_model import load
+from benchmarks.clients import Target, digits, quern, wait_for_model
 from benchmarks.failing_head import direction_and_limit, failing
-from benchmarks.predict import Target, digits, quern, wait_for_model
 from benchmarks.report import Claim, print_report
 from benchmarks.served import digits_served
 from benchmarks.shadow import Manager, wait_for_versions

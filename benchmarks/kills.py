@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 import psycopg
 
-from benchmarks.predict import CLIENTS, Target, digits, quern, wait_for_model
+from benchmarks.clients import CLIENTS, Target, digits, quern, wait_for_model
 from benchmarks.report import Claim, print_report
 from benchmarks.served import digits_served
 from tests.e2e.stack import Stack

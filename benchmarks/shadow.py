@@ -18,7 +18,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import numpy as np
 
-from benchmarks.predict import CLIENTS, Caller, Target, digits, load_by, quern, wait_for_model
+from benchmarks.clients import CLIENTS, Caller, Target, digits, load_by, quern, wait_for_model
 from benchmarks.report import Claim, print_report
 from benchmarks.served import digits_served
 from tests.e2e.stack import Stack

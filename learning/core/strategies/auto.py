@@ -8,7 +8,7 @@ from learning.core.strategies.base import STRATEGIES, strategy
     "auto",
     title="Automatic",
     summary="covers the pool until there is a model, then asks what stands for most of the images it doubts; "
-    "for those who do not want to choose.",
+    "a choice for those who make none.",
     cost="That of the strategy it chooses.",
     screen=lambda known, rng: STRATEGIES[choose(known)[0]].screen(known, rng),
 )
