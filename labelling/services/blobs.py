@@ -21,15 +21,22 @@ def blob_put(*, path: str, data: bytes, durable: bool = False) -> None:
     file_write(path=path, data=data, durable=durable)
 
 
+def local_path(path: str) -> str | None:
+    """Where the storage's file lies on this machine; None in an object store, which has no paths."""
+    try:
+        return default_storage.path(path)
+    except NotImplementedError:  # Django's word for a storage without local files
+        return None
+
+
 def file_write(*, path: str, data: bytes, durable: bool) -> None:
     """Write a storage file so that readers see the old content or the new one, never a part.
 
     `durable`: it survives a power failure too, which costs a wait for the disk: not for the many files of an
     import, which is done again.
     """
-    try:
-        local = default_storage.path(path)
-    except NotImplementedError:  # Django's word for a storage without local files
+    local = local_path(path)
+    if local is None:
         # An object store shows an object once it is complete.
         default_storage.save(path, ContentFile(data))
         return

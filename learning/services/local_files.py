@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 
+from labelling.services.blobs import local_path
 from learning.services.artifacts import ArtifactDamaged, artifact_get, artifact_name
 
 # Digests this process has checked: hashing takes longer than reading a few rows.
@@ -21,11 +21,11 @@ def artifact_file(*, digest: str, suffix: str) -> Path:
     Raises FileNotFoundError if there is none, ArtifactDamaged if it no longer holds the same bytes.
     """
     name = artifact_name(digest=digest, suffix=suffix)
-    try:
-        path = Path(default_storage.path(name))
-    except NotImplementedError:
-        # An object store has no paths: its objects are copied here.
+    local = local_path(name)
+    if local is None:
+        # An object store's objects are copied here.
         return _copy(digest, suffix)
+    path = Path(local)
     if path not in _checked:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
