@@ -28,6 +28,8 @@ from learning.obstacles import nothing_to_learn, two_classes, unreadable
 
 # A worker beats every few seconds; after this silence people are told.
 SILENCE_SECONDS = 10
+# Most trainings are over sooner, and a button that comes and goes is none.
+LONG_SECONDS = 5
 VERSIONS_A_PAGE = 50
 FIELDS_SEEN_IN = 200
 
@@ -46,6 +48,7 @@ class Activity:
     progress: EmbeddingProgress | None
     error: str
     unreadable: str
+    may_end: bool  # a training takes so long that a manager is offered to end it
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,7 @@ def embedding_progress(learner: Learner) -> EmbeddingProgress:
 def activity(project: Project, learner: Learner | None) -> Activity:
     """What learning does now. A few indexed queries: the panel asks every two seconds."""
     if learner is None:
-        return Activity("The learner is about to be set up.", None, "", "")
+        return Activity("The learner is about to be set up.", None, "", "", may_end=False)
     progress = embedding_progress(learner)
     open_progress = progress if progress.done < progress.total else None
     last = learner.runs.order_by("-id").first()
@@ -212,6 +215,9 @@ def activity(project: Project, learner: Learner | None) -> Activity:
         progress=open_progress,
         error=_error(learner, last),
         unreadable=unreadable(learner),
+        may_end=last is not None
+        and last.state in (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)
+        and (timezone.now() - last.created_at).total_seconds() > LONG_SECONDS,
     )
 
 

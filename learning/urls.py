@@ -5,6 +5,7 @@ from learning.api.learner import LearnerApiView
 from learning.api.precision import PrecisionApiView
 from learning.api.pretraining import PretrainingApiView
 from learning.api.rules import RuleApiView, RulesApiView
+from learning.api.training import TrainingApiView
 from learning.views.augmentation import (
     AugmentationView,
     PoliciesView,
@@ -27,6 +28,7 @@ urlpatterns = [
     path("projects/<slug:slug>/learner/", LearnerView.as_view(), name="learner"),
     path("projects/<slug:slug>/learner/pretraining/", PretrainingView.as_view(), name="pretraining"),
     path("api/v1/projects/<slug:slug>/learner", LearnerApiView.as_view(), name="api-learner"),
+    path("api/v1/projects/<slug:slug>/learner/training", TrainingApiView.as_view(), name="api-training"),
     path(
         "api/v1/projects/<slug:slug>/learner/pretraining",
         PretrainingApiView.as_view(),

@@ -8,6 +8,7 @@ from learning.core.strategies import STRATEGIES
 from learning.models import Learner
 from learning.policy_selectors import augmentations_of
 from learning.selectors import backbones_of, methods_lacking, methods_offered
+from learning.services.runs import trainings_end
 
 RECIPE = (
     *("enabled", "backbone", "method", "strategy", "augmentation"),
@@ -42,7 +43,8 @@ def learner_update(
     target: float | None = None,
     enabled: bool | None = None,
 ) -> Learner:
-    """Change the recipe and ask for a new ranking, which follows although no label has come.
+    """Change the recipe and ask for a new ranking, which follows although no label has come; a learner that
+    is switched off ends what it trains.
 
     The questions of a project share it: they are answered from the same features, and asked in one queue.
     Raises ValidationError, with one sentence, for a name that is not registered or a number that cannot be.
@@ -74,5 +76,7 @@ def learner_update(
     Learner.objects.filter(project=learner.project_id).update(
         requested_at=timezone.now(), **{name: value for name, value in wanted.items() if value is not None}
     )
+    if enabled is False:
+        trainings_end(project=learner.project)
     learner.refresh_from_db()
     return learner

@@ -6,10 +6,12 @@ from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from labelling.models import Annotation, Consensus, Item
+from labelling.models import Annotation, Consensus, Item, Project
 from labelling.selectors import latest_annotation_id
 from learning.models import EmbeddingShard, Learner, ModelVersion, TrainingRun
 from learning.services.work import work_owned, works_take_over
+
+LIVE = (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)
 
 
 def run_seed(*, learner: Learner, number: int) -> int:
@@ -20,7 +22,7 @@ def run_seed(*, learner: Learner, number: int) -> int:
 def runs_create_due() -> None:
     """A run for each learner that has something new to learn or was asked for a new ranking."""
     newest = Annotation.objects.filter(project=OuterRef("project")).order_by("-id").values("id")[:1]
-    live = TrainingRun.objects.filter(learner=OuterRef("pk"), state__in=["queued", "running"])
+    live = TrainingRun.objects.filter(learner=OuterRef("pk"), state__in=LIVE)
     embedded = EmbeddingShard.objects.filter(
         project=OuterRef("project"), backbone=OuterRef("backbone")
     ).exclude(path="")
@@ -87,6 +89,20 @@ def _just_failed(learner: Learner) -> bool:
 
 def runs_take_over() -> None:
     works_take_over(TrainingRun, afterwards="Training is tried again with the next label.")
+
+
+def trainings_end(*, project: Project) -> int:
+    """End the project's trainings for a person; how many there were.
+
+    A worker stops at its next report, and publishes nothing. Newer labels, or a request, begin the next one.
+    """
+    live = TrainingRun.objects.filter(project=project, state__in=LIVE)
+    return live.update(
+        state=TrainingRun.State.FAILED,
+        stage="",
+        error="It was ended by a manager.",
+        finished_at=timezone.now(),
+    )
 
 
 def run_done(*, run: TrainingRun, through: int, snapshot: str) -> None:

@@ -5,17 +5,27 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import View
 
+from labelling.models import Membership, Project
 from labelling.selectors import project_for, role_of
 from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
 from learning.models import Learner
 from learning.selectors import activity, asking, curve, learners_of, newest_version, worker_words
+from learning.services.runs import trainings_end
 from learning.views.words import accuracy_of, unmeasured
 
 
 class PanelView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
-        project = project_for(request.user, slug)
+        return self._panel(request, project_for(request.user, slug))
+
+    def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
+        """End the training under way."""
+        project = project_for(request.user, slug, Membership.Role.MANAGER)
+        trainings_end(project=project)
+        return self._panel(request, project)
+
+    def _panel(self, request: SignedInRequest, project: Project) -> HttpResponse:
         learners = learners_of(project)
         first = learners[0] if learners else None
         version = newest_version(first)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -197,6 +198,25 @@ def test_a_reviewer_reads_a_version_and_downloads_its_artifacts(trained: Project
     assert reviewer.get(f"{base}1/safetensors").status_code == 200
     assert reviewer.get(f"{base}1/pickle").status_code == 404
     assert reviewer.get(f"{base}7/").status_code == 404
+
+
+def test_a_manager_is_offered_to_end_a_training_that_takes_long() -> None:
+    project, truth = digits_project(40)
+    embed_all()
+    label_items(project, truth, 20)
+    run = due_run()
+    manager = signed_in(factories.member(project, Membership.Role.MANAGER))
+    address = f"/projects/{project.slug}/learning/panel/"
+    offer = "End this training"
+    assert offer not in manager.get(address).content.decode()
+    TrainingRun.objects.update(created_at=timezone.now() - timedelta(seconds=9))
+    assert offer in manager.get(address).content.decode()
+    assert offer not in panel(project)  # of an annotator
+
+    ended = manager.post(address).content.decode()
+    assert "It was ended by a manager." in ended
+    assert offer not in ended
+    assert not run_train(run_id=run.pk)
 
 
 def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:

@@ -5,7 +5,9 @@ from learning.core.strategies import STRATEGIES
 from learning.models import Learner
 from learning.selectors import methods_offered
 from learning.services.learners import learners_ensure
+from learning.services.training import run_train
 from tests import factories
+from tests.learning.digits import digits_project, due_run, embed_all, label_items
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +41,26 @@ def test_a_manager_reads_the_recipe_with_all_choices_and_changes_it() -> None:
         assert sentence in refused.json()["detail"]
     learner.refresh_from_db()
     assert learner.method in methods_offered()
+
+
+def test_a_manager_asks_after_the_training_and_ends_it() -> None:
+    project, truth = digits_project(40)
+    client = Client()
+    client.force_login(factories.member(project, "manager"))
+    learners_ensure()
+    address = f"/api/v1/projects/{project.slug}/learner/training"
+    assert client.get(address).json()["state"] == "none"
+
+    embed_all()
+    label_items(project, truth, 20)
+    due_run()
+    assert client.get(address).json()["state"] == "queued"
+    ended = client.delete(address).json()
+    assert (ended["state"], ended["error"]) == ("failed", "It was ended by a manager.")
+    assert client.delete(address).json() == ended
+
+    label_items(project, truth, 1)
+    assert run_train(run_id=due_run().pk)
+    done = client.get(address).json()
+    assert (done["state"], done["version"], done["error"]) == ("done", 1, "")
+    assert done["finished_at"] > done["started_at"]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -12,10 +13,12 @@ from labelling.models import Item, Project, Queue
 from learning.models import EmbeddingShard, Learner, ModelVersion, Round, TrainingRun
 from learning.services import training
 from learning.services.embeddings import shard_embed
-from learning.services.learners import learners_ensure
+from learning.services.learners import learner_update, learners_ensure
+from learning.services.ranking import Ranking, pool_rank
 from learning.services.runs import (
     runs_create_due,
     runs_take_over,
+    trainings_end,
 )
 from learning.services.shards import shard_claim, shards_plan, shards_to_send
 from learning.services.training import run_train
@@ -143,6 +146,48 @@ def test_a_failed_run_is_tried_again_with_newer_labels_only(monkeypatch: pytest.
     assert works_to_send(TrainingRun) == []
     label_items(project, truth, 1)
     assert run_train(run_id=due_run().pk)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("way", ["end", "switch off"])
+def test_a_training_that_a_manager_ends_publishes_nothing_and_waits_for_a_newer_label(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, truth = digits_project(60)
+    embed_all()
+    label_items(project, truth, 20)
+    assert run_train(run_id=due_run().pk)
+    before = Queue.objects.get(project=project).round_number
+
+    def ended_meanwhile(**asked: Any) -> Ranking:
+        if way == "end":
+            assert trainings_end(project=project) == 1
+        else:
+            learner_update(learner=learner_of(project), enabled=False)
+        return pool_rank(**asked)
+
+    label_items(project, truth, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("learning.services.training.pool_rank", ended_meanwhile)
+        run = due_run()
+        assert not run_train(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == ("failed", "It was ended by a manager.")
+    assert ModelVersion.objects.count() == 1
+    assert Queue.objects.get(project=project).round_number == before
+    runs_create_due()
+    assert TrainingRun.objects.count() == 2  # not in a circle
+    assert trainings_end(project=project) == 0
+
+    if way == "switch off":
+        label_items(project, truth, 1)
+        runs_create_due()
+        assert TrainingRun.objects.count() == 2
+        learner_update(learner=learner_of(project), enabled=True)
+    else:
+        label_items(project, truth, 1)
+    assert run_train(run_id=due_run().pk)
+    assert ModelVersion.objects.count() == 2
 
 
 @pytest.mark.django_db
