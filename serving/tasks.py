@@ -30,7 +30,7 @@ def tend() -> None:
     """Put what clients send into the queue of labels, and forget what is old."""
     production_look()
     predictions_forget()
-    if references_due().exists():
+    if references_due():
         make_references.apply_async(expires=5)
 
 

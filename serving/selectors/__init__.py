@@ -11,7 +11,7 @@ from serving.selectors.drift import (
     Drifted,
     SentImage,
     drift_now,
-    drift_reference,
+    drift_references,
     drift_windows,
     images_sent,
 )
@@ -62,7 +62,7 @@ __all__ = [
     "disagreed_since",
     "drawn_since",
     "drift_now",
-    "drift_reference",
+    "drift_references",
     "drift_windows",
     "failures_of",
     "images_sent",

@@ -13,7 +13,7 @@ from serving.models import Arm, Deployment, Rollout
 # that the database makes the text and Python reads it only when it is another than the last.
 _ANSWERING = """
 with quantised as not materialized (
-    select export.version_id, made.digest from learning_quantisedexport export
+    select export.version_id, made.digest, made.name from learning_quantisedexport export
     join learning_quantisedbackbone made on made.id = export.made_id
     where export.used
 )
@@ -31,6 +31,10 @@ from (
                         where other.project_id = deployment.project_id),
             'keep_images', coalesce(policy.keep_images, false),
             'reference', coalesce(reference.digest, ''),
+            'reference_int8', coalesce((
+                select seen_int8.digest from quantised join serving_driftreference seen_int8
+                    on seen_int8.project_id = deployment.project_id and seen_int8.backbone = quantised.name
+                where version_id = deployment.champion_id), ''),
             'drifted', coalesce((
                 select seen.drifted from serving_driftwindow seen
                 join learning_modelversion looked_at on looked_at.id = seen.model_version_id
@@ -106,14 +110,15 @@ def answering_of(text: str) -> dict[int, list[Wanted]]:
     for one in json.loads(text):
         rollout = one.pop("rollout")
         plan = _plan(rollout) if rollout else None
+        int8 = (_champions_int8(plan) if plan else one["int8"]) or ""
         wanted = Wanted(
             question_id=one["question"],
             key=one["key"],
             version_id=one["version"],
-            int8=(_champions_int8(plan) if plan else one["int8"]) or "",
+            int8=int8,
             several=one["several"],
             keep_images=one["keep_images"],
-            reference=one["reference"],
+            reference=one["reference_int8" if int8 else "reference"],
             drifted=one["drifted"],
             rollout=plan,
         )

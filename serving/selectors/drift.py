@@ -1,12 +1,14 @@
 """What clients have sent since it was last looked at, and what the last look found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KT
 
 from labelling.models import Item
+from learning.models import QuantisedExport
 from serving.models import Arm, Deployment, DriftReference, DriftWindow, Prediction
 
 # A window is made of so many answers at most: the newest, so that images sent again and again stop nothing.
@@ -21,9 +23,10 @@ class SentImage:
     created_at: datetime
 
 
-def images_sent(deployment: Deployment, size: int, mark: bytes) -> list[SentImage]:
+def images_sent(deployment: Deployment, size: int, marks: Sequence[bytes]) -> list[SentImage]:
     """Of images that clients sent since the last window, the first `size`: of each the first answer of which
-    something can be told, the champion's guess or a place that begins with `mark`, whichever arm gave it.
+    something can be told, the champion's guess or a place that begins with one of `marks`, whichever arm gave
+    it.
 
     What the project had before it was sent is no live traffic. An answer that was kept is sent again without
     a new prediction. Where an arm answered, the champion's guess is known if its backbone saw the image: in a
@@ -54,7 +57,7 @@ def images_sent(deployment: Deployment, size: int, mark: bytes) -> list[SentImag
     found: dict[str, SentImage] = {}
     for digest, version, told, known, of_champion, place, at, already in reversed(rows):
         guess = known if known and of_champion else told if version == champion else None
-        here = bytes(place) if mark and place and bytes(place).startswith(mark) else None
+        here = bytes(place) if place and bytes(place).startswith(tuple(marks)) else None
         if (guess or here) and not already:
             found.setdefault(digest, SentImage(digest, guess, here, at))
     return list(found.values())[:size]
@@ -69,13 +72,16 @@ def drift_windows(deployment: Deployment) -> QuerySet[DriftWindow]:
     )
 
 
-def drift_reference(deployment: Deployment) -> str:
-    """The digest of what images are compared with now; "" without one."""
+def drift_references(deployment: Deployment) -> list[str]:
+    """The digests of what images may be compared with: by the champion's backbone in float32 and in int8."""
     champion = deployment.champion
+    if champion is None:
+        return []
+    int8 = QuantisedExport.objects.filter(version=champion, used=True).values("made__name")
     known = DriftReference.objects.filter(
-        project=deployment.project_id, backbone=champion.backbone if champion else ""
+        Q(backbone=champion.backbone) | Q(backbone__in=int8), project=deployment.project_id
     )
-    return known.values_list("digest", flat=True).first() or ""
+    return list(known.exclude(digest="").order_by("pk").values_list("digest", flat=True))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from django.db import transaction
+from numpy.typing import NDArray
 
 from labelling.models import Item, Project, Wanted
 from labelling.selectors import pool_sample
@@ -16,7 +17,7 @@ from learning.services.snapshots import rows_of
 from serving.core.statistics.drift import NOTICED, WINDOW, Drift, answers_drift
 from serving.core.statistics.input_drift import inputs_drift
 from serving.models import Deployment, DriftWindow
-from serving.selectors import SentImage, drift_reference, images_sent
+from serving.selectors import SentImage, drift_references, images_sent
 from serving.services.input_places import place_read
 from serving.services.loaded import LoadedReference
 from serving.services.stored_references import reference_load
@@ -32,17 +33,17 @@ def drift_look(*, deployment: Deployment) -> DriftWindow | None:
     champion = deployment.champion
     if champion is None:
         return None
-    reference = reference_load(drift_reference(deployment))
-    window = images_sent(deployment, WINDOW, reference.mark if reference else b"")
+    references = [one for digest in drift_references(deployment) if (one := reference_load(digest))]
+    window = images_sent(deployment, WINDOW, [one.mark for one in references])
     pool = _pool_answers(champion) if len(window) == WINDOW else {}
     if not pool:
         return None  # it is not full, or its features are gone: the project has gone on to others
     live = dict(Counter(one.guess for one in window if one.guess))
     # One seed: the same window gives the same p again.
     answers = answers_drift(pool, live, np.random.default_rng(0))
-    inputs = _inputs(window, reference)
+    reference, inputs = _inputs(window, references)
     answers_drifted, inputs_drifted = answers.p < NOTICED, inputs.p < NOTICED
-    compared = reference is not None and inputs.n > 0
+    compared = reference is not None
     with transaction.atomic():
         looked = DriftWindow.objects.create(
             deployment=deployment,
@@ -51,7 +52,7 @@ def drift_look(*, deployment: Deployment) -> DriftWindow | None:
             live=live,
             p=answers.p,
             size=answers.size,
-            reference=reference.digest if compared and reference else "",
+            reference=reference.digest if reference else "",
             compared=inputs.n,
             inputs_p=inputs.p if compared else None,
             inputs_size=inputs.size,
@@ -66,14 +67,22 @@ def drift_look(*, deployment: Deployment) -> DriftWindow | None:
     return looked
 
 
-def _inputs(window: Sequence[SentImage], reference: LoadedReference | None) -> Drift:
-    if reference is None:
-        return Drift(1.0, None, 0)
-    read = (place_read(one.place, reference) for one in window if one.place)
-    places = [place for place in read if place is not None]
-    if len(places) < LEAST_COMPARED * WINDOW:
-        return Drift(1.0, None, 0)
-    return inputs_drift(np.stack(places), reference.inputs, np.random.default_rng(0))
+def _inputs(
+    window: Sequence[SentImage], references: Sequence[LoadedReference]
+) -> tuple[LoadedReference | None, Drift]:
+    """By the one that most images were compared with: float32 and int8 may both have answered in a window.
+    None where that were too few.
+    """
+    found: tuple[LoadedReference | None, list[NDArray[np.float32]]] = (None, [])
+    for reference in references:
+        read = [place_read(one.place, reference) for one in window if one.place]
+        places = [place for place in read if place is not None]
+        if len(places) > max(LEAST_COMPARED * WINDOW - 1, len(found[1])):
+            found = (reference, places)
+    chosen, places = found
+    if chosen is None:
+        return None, Drift(1.0, None, 0)
+    return chosen, inputs_drift(np.stack(places), chosen.inputs, np.random.default_rng(0))
 
 
 def _ask(project: Project, window: Sequence[SentImage]) -> None:

@@ -29,7 +29,9 @@ def places_keep(champion: Champion, predictions: Sequence[Prediction], batch: Ba
 
 
 def place_read(kept: bytes, reference: LoadedReference) -> NDArray[np.float32] | None:
-    """(d,), of a place that begins with the reference's mark; None if it is not finite."""
+    """(d,); None for a place that does not begin with the reference's mark, or is not finite."""
+    if not kept.startswith(reference.mark):
+        return None
     place = np.frombuffer(kept, np.float32, offset=len(reference.mark))
     known = len(place) == len(reference.inputs.middle) and np.isfinite(place).all()
     return place if known else None

@@ -6,9 +6,11 @@ process learns of it by the statement that tells which champion answers, and loa
 """
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from numpy.typing import NDArray
 
 from labelling.models import Project
 from labelling.selectors import pool_sample
@@ -27,25 +29,41 @@ POOL_IMAGES = 5_000
 GROWN = 1.1  # times the images: then it is made anew
 
 
-def references_due() -> QuerySet[Deployment]:
-    """Deployments to whose backbone embeddings have come that no reference was made of."""
-    mine = {"project": OuterRef("project"), "backbone": OuterRef("champion__backbone")}
+@dataclass(frozen=True)
+class Due:
+    deployment: Deployment
+    backbone: str  # by name, the float32 or the int8 one
+
+
+def references_due() -> list[Due]:
+    """Those of whose backbone embeddings have come that no reference was made of: the champion's, and the
+    int8 one where that answers.
+    """
+    served = Deployment.objects.exclude(champion=None)
+    return [
+        *_due(served, "champion__backbone"),
+        *_due(served.filter(champion__quantised__used=True), "champion__quantised__made__name"),
+    ]
+
+
+def _due(deployments: QuerySet[Deployment], backbone: str) -> list[Due]:
+    mine = {"project": OuterRef("project"), "backbone": OuterRef(backbone)}
     embedded = EmbeddingShard.objects.filter(**mine).exclude(path="").order_by().values("backbone")
     known = DriftReference.objects.filter(**mine)
-    return (
-        Deployment.objects.exclude(champion=None)
-        .annotate(shards=Subquery(embedded.annotate(n=Count("pk")).values("n")))
-        .annotate(seen=Subquery(known.values("shards")[:1]))
+    found = (
+        deployments.annotate(shards=Subquery(embedded.annotate(n=Count("pk")).values("n")))
+        .annotate(seen=Subquery(known.values("shards")[:1]), backbone=F(backbone))
         .filter(Q(seen=None) | ~Q(seen=F("shards")), shards__gt=0)
-        .select_related("project", "champion")
+        .select_related("project")
     )
+    return [Due(one, one.backbone) for one in found]
 
 
 def references_make() -> int:
-    """Make those that are missing, or whose pool has grown by a tenth; return how many. Some seconds each."""
-    return sum(
-        _make(one.project, one.champion.backbone) for one in references_due() if one.champion is not None
-    )
+    """Make those that are missing, or whose images have become a tenth more; return how many. Some seconds
+    each.
+    """
+    return sum(_make(one.deployment.project, one.backbone) for one in references_due())
 
 
 def _make(project: Project, backbone: str) -> bool:
@@ -58,12 +76,11 @@ def _make(project: Project, backbone: str) -> bool:
     if known is not None and known.digest and known.images <= images < GROWN * known.images:
         rows.update(**seen)
         return False
-    sample = np.array(sorted(pool_sample(project, POOL_IMAGES)), np.int64)
-    at = rows_of(sample, embeddings.ids)
     digest, error = known.digest if known else "", ""
     try:
         # One seed: of the same images comes the same reference, whoever makes it.
-        made = input_reference(embeddings.take(at[at >= 0]), np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        made = input_reference(embeddings.take(_rows(project, embeddings.ids)), rng)
         digest = reference_put(made, backbone_artifact(name=backbone).digest)
     except (ValueError, KeyError, ArtifactDamaged, OSError) as failure:
         logger.info("Drift of what clients send to %s cannot be told yet: %s", project, failure)
@@ -71,3 +88,13 @@ def _make(project: Project, backbone: str) -> bool:
     found = {"digest": digest, "error": error, "images": images, **seen}
     DriftReference.objects.update_or_create(project=project, backbone=backbone, defaults=found)
     return not error
+
+
+def _rows(project: Project, embedded: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of some of the pool. An int8 backbone has embedded the hold-out alone, which was drawn from the same
+    images: then of that.
+    """
+    sample = np.array(sorted(pool_sample(project, POOL_IMAGES)), np.int64)
+    at = rows_of(sample, embedded)
+    at = at[at >= 0]
+    return at if len(at) else np.arange(min(len(embedded), POOL_IMAGES))

@@ -19,12 +19,12 @@ from tests.learning.digits import digits_project, due_run, embed_all, label_item
 NAME = "small-cnn"
 
 
-def small_project(holdout_labels: int = 120) -> tuple[Project, dict[int, str]]:
-    """With a version that was measured on so many hold-out labels."""
+def small_project(holdout_labels: int = 120, images: int = 240) -> tuple[Project, dict[int, str]]:
+    """With a version that was measured on so many hold-out labels; half of the images are held out."""
     torch.manual_seed(0)
     network = SmallCnn(32)
     backbone_store(name=NAME, onnx=export(network, 32), input_size=32, features=network.features)
-    project, truth = digits_project(240, holdout_every=2)
+    project, truth = digits_project(images, holdout_every=2)
     learners_ensure()
     Learner.objects.filter(project=project).update(backbone=NAME)
     embed_all()

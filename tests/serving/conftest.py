@@ -47,10 +47,12 @@ def service_of(project: Project, version: ModelVersion) -> Iterator[Service]:
     """The champion is loaded, and a client has a key."""
     key, plain = key_create(project=project, name="tests", user=None)
     client = Client(headers={"Authorization": f"Bearer {plain}"}, raise_request_exception=False)
-    until(lambda: answers_with(project, version))
-    yield Service(project, version, key, plain, client)
-    afterwards.stop()
-    champions.stop()
+    try:
+        until(lambda: answers_with(project, version))
+        yield Service(project, version, key, plain, client)
+    finally:
+        afterwards.stop()
+        champions.stop()
 
 
 def answers_with(project: Project, version: ModelVersion) -> bool:

@@ -71,9 +71,9 @@ def trained(project: Project, labels: int) -> ModelVersion:
 
 def compared(project: Project) -> bytes:
     """What this process compares images with from now on."""
-    assert references_due().exists()
+    assert references_due()
     make_references()
-    assert not references_due().exists()
+    assert not references_due()
     row = DriftReference.objects.get(project=project, backbone=learner_of(project).backbone)
 
     def loaded() -> bool:
@@ -203,7 +203,7 @@ def test_a_reference_costs_a_request_no_statement_follows_a_growing_pool_and_may
         for data in more:
             factories.item(digits.project, data=data)
         embedded()
-        assert references_due().exists()
+        assert references_due()
         make_references()
         assert (DriftReference.objects.get().digest != first.digest) == anew
 
@@ -213,7 +213,7 @@ def test_a_reference_costs_a_request_no_statement_follows_a_growing_pool_and_may
     broken = DriftReference.objects.get()
     assert broken.error
     assert broken.digest, "the one before goes on"
-    assert not references_due().exists()
+    assert not references_due()
 
     DriftReference.objects.update(digest="0" * 64)
     until(lambda: champions.get(digits.project.pk)[0].reference is None)

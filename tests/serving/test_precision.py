@@ -1,14 +1,18 @@
 """int8 answers where its export is used, as its graph answers, and float32 where it cannot."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
+from PIL import Image
 
 from labelling.core.images import open_rgb
 from labelling.models import Item, Project
@@ -19,16 +23,20 @@ from learning.models import ModelVersion, QuantisedBackbone, QuantisedExport
 from learning.services import artifacts
 from learning.services.artifacts import artifact_get, artifact_name
 from learning.services.training import run_train
-from serving.models import Prediction
+from serving.models import Deployment, DriftReference, DriftWindow, Prediction
+from serving.services import drift
 from serving.services.afterwards import afterwards
 from serving.services.champions import ChampionLoading, NoChampion, champions
 from serving.services.deployments import deployments_consider, deployments_create_missing
+from serving.services.input_references import references_due, references_make
 from serving.services.keys import key_create
+from serving.services.production import production_look
 from serving.services.rollouts import rollout_create
 from tests import factories
 from tests.learning.digits import due_run, label_items
-from tests.learning.small_backbone import quantised_backbone, small_project
-from tests.serving.conftest import until
+from tests.learning.small_backbone import quantised, quantised_backbone, small_project
+from tests.serving.changed_images import blurred, changed
+from tests.serving.conftest import service_of, until
 
 
 @dataclass
@@ -153,3 +161,57 @@ def test_a_rollout_compares_its_models_in_the_same_numbers(served: Served) -> No
     use(newer, served.made)
     until(lambda: arms() == {"int8"})
     assert served.precision() == "int8"
+
+
+def test_how_images_look_is_compared_with_the_holdout_where_int8_answers(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = 100
+    monkeypatch.setattr(drift, "WINDOW", window)
+    project, _ = small_project(images=480)
+    deployments_create_missing()
+    deployments_consider()
+    version = ModelVersion.objects.get(project=project)
+    made = quantised(project)
+    QuantisedExport.objects.all().delete()
+    references_make()
+    with service_of(project, version) as service:
+
+        def answers(precision: str) -> bool:
+            champion = champions.get(project.pk)[0]
+            row = DriftReference.objects.get(backbone=made.name if precision == "int8" else made.backbone)
+            reference = champion.reference
+            there = reference is not None and reference.digest == row.digest
+            return champion.model.precision == precision and there
+
+        def looked(sent: Sequence[bytes], reference: str) -> DriftWindow:
+            for start in range(0, window, 50):
+                files = [
+                    SimpleUploadedFile(f"{n}.png", one) for n, one in enumerate(sent[start : start + 50])
+                ]
+                assert service.client.post(service.predict_path, {"image": files}).status_code == 200
+            Deployment.objects.update(looked_until=timezone.now() - timedelta(minutes=1))
+            production_look()
+            found = DriftWindow.objects.first()
+            assert found is not None
+            row = DriftReference.objects.get(backbone=reference)
+            assert (found.reference, found.compared) == (row.digest, window)
+            return found
+
+        pool = list(Item.objects.filter(project=project, split=Item.Split.POOL).order_by("random_rank"))
+        alike = [changed(item_bytes(item=item), paler) for item in pool]
+        until(lambda: answers("float32"))
+        assert not looked(alike[:window], made.backbone).inputs_drifted
+
+        use(version, made)
+        assert [one.backbone for one in references_due()] == [made.name]
+        references_make()
+        assert references_due() == []
+        until(lambda: answers("int8"))
+        assert not looked(alike[window : 2 * window], made.name).inputs_drifted
+        assert looked([changed(one, blurred) for one in alike[:window]], made.name).inputs_drifted
+
+
+def paler(image: Image.Image) -> Image.Image:
+    """By one level, which nobody sees, and yet not the same picture."""
+    return image.point(lambda value: max(0, value - 1))
