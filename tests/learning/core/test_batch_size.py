@@ -102,7 +102,15 @@ def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
 @pytest.mark.parametrize(
     ("pictures", "looked_at", "least", "memory", "noise", "batch", "words"),
     [
-        (100_000, 10**6, 8, None, 30, 64, "a gradient noise scale of 31 a training is the shortest"),
+        (
+            100_000,
+            10**6,
+            8,
+            None,
+            120,
+            64,
+            "a critical batch of 31, a quarter of the gradient noise scale",
+        ),
         (
             100_000,
             10**6,
@@ -110,11 +118,19 @@ def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
             None,
             3_000,
             64,
-            "and takes 1.99 times as long with 32 and 1.01 times as long with 128;",
+            "and takes 1.95 times as long with 32 and 1.05 times as long with 128;",
         ),
         (160, 10**6, 8, None, 3_000, 16, "an 8th of the pictures is 20, and of the sizes up to there"),
         (40, 10**6, 8, None, 3_000, 8, "an 8th of the pictures is 5, and no smaller ones are tried"),
-        (100_000, 3_300, 8, None, 3_000, 32, "what leaves 100 steps of the training is 33, and of the sizes"),
+        (
+            100_000,
+            3_300,
+            8,
+            None,
+            3_000,
+            32,
+            "what leaves 100 steps of the training is 33, and of the sizes",
+        ),
         (100_000, 10**6, 256, None, 30, 256, "the loss compares pictures with one another, which takes 256"),
         (100_000, 10**6, 8, 40 * 4000 + 10, 3_000, 32, "larger ones do not fit into memory"),
         (3, 10**6, 8, None, 3_000, 3, "there are no more pictures"),
@@ -151,12 +167,14 @@ def test_the_shortest_training_that_is_allowed_is_chosen_and_said(
 
 
 def test_a_step_that_costs_as_much_as_its_pictures_leaves_the_choice_to_the_noise() -> None:
-    """Equation 2.11: where pictures are equally quick in all batches, time grows with B + noise."""
+    """Equation 2.11: where pictures are equally quick in all batches, time grows with B + the critical batch,
+    a quarter of the noise.
+    """
     curve = [Point(size, 100.0, size) for size in SIZES]
-    assert shortest_training(curve, 60.0) == 8
-    assert training_times(curve, 60.0)[3] == pytest.approx((64 + 60) / (8 + 60))
+    assert shortest_training(curve, 240.0) == 8
+    assert training_times(curve, 240.0)[3] == pytest.approx((64 + 60) / (8 + 60))
     # Where a step costs the same, only the number of steps counts.
-    assert shortest_training([Point(size, size, size) for size in SIZES], 60.0) == 1024
+    assert shortest_training([Point(size, size, size) for size in SIZES], 240.0) == 1024
     # Gradients that are noise alone do not say how many steps there are.
     assert shortest_training([Point(size, min(size, 30.0), size) for size in SIZES], None) == 32
 
