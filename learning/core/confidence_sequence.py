@@ -1,8 +1,11 @@
 """An interval of a proportion that may be looked at after every label and still holds."""
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import betaln, xlog1py, xlogy
+
+from learning.core.lazy import lazy
+
+optimize = lazy("scipy.optimize")
 
 PRIOR = 0.5  # Jeffreys: its regret against the best fixed proportion is the least possible, up to a constant
 
@@ -36,6 +39,8 @@ def anytime_interval(correct: float, n: float, level: float = 0.95) -> tuple[flo
         return evidence - float(xlogy(correct, p) + xlog1py(wrong, -p))
 
     best, edge = correct / n, 1e-12
-    low = 0.0 if correct == 0 else float(brentq(contradicted, edge * best, best, xtol=1e-12))
-    high = 1.0 if wrong == 0 else float(brentq(contradicted, best, 1 - edge * (1 - best), xtol=1e-12))
+    low = 0.0 if correct == 0 else float(optimize.brentq(contradicted, edge * best, best, xtol=1e-12))
+    high = (
+        1.0 if wrong == 0 else float(optimize.brentq(contradicted, best, 1 - edge * (1 - best), xtol=1e-12))
+    )
     return low, high

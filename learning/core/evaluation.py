@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import ndtri, softmax
+
+from learning.core.lazy import lazy
+
+optimize = lazy("scipy.optimize")
 
 BINS = 15
 MOST_CELLS = 30  # classes of a confusion table that people can read; of 1,000 it would take megabytes
@@ -62,7 +65,7 @@ def fit_temperature(logits: Logits, labels: Labels) -> float:
         return -float(np.log(np.where(right, confidence, 1 - confidence)).sum()) + log_temperature**2 / 2
 
     bounds = (float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1])))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+    return float(np.exp(optimize.minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def evaluate(logits: Logits, labels: Labels) -> Evaluation:

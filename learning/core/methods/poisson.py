@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import cg
 
 from learning.core.lazy import lazy
 
 neighbors = lazy("sklearn.neighbors")
+sparse_linalg = lazy("scipy.sparse.linalg")
 
 Floats = NDArray[np.floating]
 LEAK = 1e-5  # of each node's degree: makes the equation solvable where the graph has several parts
@@ -43,6 +43,8 @@ def poisson_learning(
     inverse = sparse.diags_array(1 / degree)
     scores = np.empty_like(sources)
     for column in range(classes):
-        scores[:, column], _ = cg(system, sources[:, column], rtol=1e-6, maxiter=2000, M=inverse)
+        scores[:, column], _ = sparse_linalg.cg(
+            system, sources[:, column], rtol=1e-6, maxiter=2000, M=inverse
+        )
     # The constant of the equation is free: scores weigh nothing in total (eq. 2.3).
     return np.asarray(scores - (degree @ scores) / degree.sum())

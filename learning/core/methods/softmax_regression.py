@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
+
+from learning.core.lazy import lazy
+
+optimize = lazy("scipy.optimize")
 
 Floats = NDArray[np.floating]
 
@@ -65,7 +68,9 @@ def softmax_regression(
             return value + scale * float((w[:, :-1] ** 2).sum()) / 2, gradient.ravel()
 
         options = {"maxiter": steps, "maxfun": 2 * steps, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
-        found = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options=options)
+        found = optimize.minimize(
+            loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options=options
+        )
         solution = np.asarray(found.x, dtype=np.float64).reshape(shape)
         inner = solution[:, :-1]
         return Weights(inner if axes is None else inner @ axes.T.astype(np.float64), solution[:, -1])

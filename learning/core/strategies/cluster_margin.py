@@ -1,12 +1,14 @@
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from learning.core.candidates import BATCH, DIMENSIONS
 from learning.core.geometry import sphere
+from learning.core.lazy import lazy
 from learning.core.pool import Pool, Query, batch_first, given, top_k
 from learning.core.strategies.base import strategy
 from learning.core.strategies.margin import unsure
+
+hierarchy = lazy("scipy.cluster.hierarchy", often=False)
 
 CANDIDATES = 10  # for each place, as in the paper's experiments
 
@@ -31,7 +33,7 @@ def cluster_margin(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     [points] = sphere(DIMENSIONS, rng, given(pool.embeddings)[rows])
     if len(rows) < 2:
         return top_k(uncertainty, k)
-    clusters = fcluster(linkage(points, "average"), batch, "maxclust")
+    clusters = hierarchy.fcluster(hierarchy.linkage(points, "average"), batch, "maxclust")
     return batch_first(rows[round_robin(clusters)[:batch]], uncertainty, k)
 
 

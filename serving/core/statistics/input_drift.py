@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
+from learning.core.lazy import lazy
 from serving.core.statistics.drift import Drift
 from serving.core.statistics.permutation import permutation_p
+
+linalg = lazy("scipy.linalg", often=False)
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -63,7 +65,7 @@ def _directions(centered: Singles) -> Singles:
     few = n < features
     product = (centered @ centered.T if few else centered.T @ centered) / (n - 1)
     size = len(product)
-    spread, vectors = eigh(product, subset_by_index=[max(0, size - DIRECTIONS), size - 1])
+    spread, vectors = linalg.eigh(product, subset_by_index=[max(0, size - DIRECTIONS), size - 1])
     if not spread[-1] > 0:
         raise ValueError("The pool's embeddings are all the same: there is nothing to compare with.")
     kept = spread > FLAT * spread[-1]
