@@ -126,6 +126,7 @@ class Method:
     member: str  # the method that fits the members of its committee
     effort: float  # what one fit costs, in fits of transfer; measured with 1,300 open items
     fit: Fit
+    unguarded: float  # the same with config {"guard": False}, for who compares it with others himself
     together: Together | None = None  # fits several questions at once: a method for projects that ask them
     welcomes: frozenset[str] = frozenset()  # fields that it uses where they are there
 
@@ -147,13 +148,15 @@ def method(
     welcomes: set[str] | None = None,
     member: str | None = None,
     effort: float = 1.0,
+    unguarded: float | None = None,
     together: Together | None = None,
 ) -> Callable[[Fit], Fit]:
     """Register a function as a method.
 
     It may rely on what `needs` names being there; where it is not, FALLBACK fits and the head's note says so.
     Only a method that needs or `welcomes` `soft` sees rows without a person's label. `member`, itself if not
-    given, is a quicker method for committees, which fit several heads. `effort` lets `auto` keep to its time.
+    given, is a quicker method for committees, which fit several heads. `unguarded`, `effort` if not given,
+    lets `auto` keep to its time.
     """
     wanted, welcome = frozenset(needs or ()), frozenset(welcomes or ())
 
@@ -167,7 +170,10 @@ def method(
                 return replace(used.fit(data, config, rng), note=note)
             return fit(data if entry.uses_rules else data.by_people(), config, rng)
 
-        entry = Method(name, title, summary, wanted, member or name, effort, checked, together, welcome)
+        alone = effort if unguarded is None else unguarded
+        entry = Method(
+            name, title, summary, wanted, member or name, effort, checked, alone, together, welcome
+        )
         registry.add(METHODS, entry, "method")
         return fit
 
