@@ -26,8 +26,8 @@ PART = 8  # the batch is at most this part of the pictures
 # S_min of small networks was 30 to 55 (benchmarks.batchsize); a training of fewer steps than twice that ends
 # too early, however good each step.
 LEAST_STEPS = 100
-# The gradient noise scale is larger than the batch that the steps tell, by which equation 2.11 holds: 2 to 6
-# times with Adam, four networks and sets of pictures (benchmarks.batchsize); this is the middle.
+# The gradient noise scale is larger than the batch by which equation 2.11 holds: 2 to 10 times with Adam, two
+# networks on three sets of pictures (benchmarks.batchsize). This one was chosen on two of the sets.
 ABOVE_CRITICAL = 4
 COUNTED = 2  # sizes whose memory is counted, which takes longer than a step
 REPEATS = 2  # of each size, at once and some time later; the quickest counts: others only ever slow one down
