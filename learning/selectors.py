@@ -48,6 +48,7 @@ class Activity:
     progress: EmbeddingProgress | None
     error: str
     unreadable: str
+    ended: bool  # the error is that a manager ended it
     may_end: bool  # a training takes so long that a manager is offered to end it
 
 
@@ -206,7 +207,7 @@ def embedding_progress(learner: Learner) -> EmbeddingProgress:
 def activity(project: Project, learner: Learner | None) -> Activity:
     """What learning does now. A few indexed queries: the panel asks every two seconds."""
     if learner is None:
-        return Activity("The learner is about to be set up.", None, "", "", may_end=False)
+        return Activity("The learner is about to be set up.", None, "", "", ended=False, may_end=False)
     progress = embedding_progress(learner)
     open_progress = progress if progress.done < progress.total else None
     last = learner.runs.order_by("-id").first()
@@ -215,6 +216,7 @@ def activity(project: Project, learner: Learner | None) -> Activity:
         progress=open_progress,
         error=_error(learner, last),
         unreadable=unreadable(learner),
+        ended=last is not None and last.error == TrainingRun.ENDED,
         may_end=last is not None
         and last.state in (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)
         and (timezone.now() - last.created_at).total_seconds() > LONG_SECONDS,
@@ -239,9 +241,13 @@ def _words(project: Project, learner: Learner, progress: EmbeddingProgress, last
         if not Item.objects.filter(project=project).exists():
             return "Waiting for images: import some."
         return "New images are about to be embedded."
-    missing = latest_annotation_id(project) > learner.trained_through
+    newest = latest_annotation_id(project)
+    missing = newest > learner.trained_through
     if not two_classes(learner) and (words := nothing_to_learn(project, learner)):
         return words
+    over = last is not None and last.state == TrainingRun.State.FAILED and newest <= last.through_annotation
+    if missing and over:
+        return "The next training starts with the next label."
     if missing and learner.retrain_after > 1:
         return f"The next training starts once {learner.retrain_after:,} new labels have come."
     if missing:

@@ -8,6 +8,8 @@ from learning.models.work import Work
 
 
 class TrainingRun(Work):
+    ENDED = "The training was ended by a manager."
+
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="training_runs")
     learner = models.ForeignKey(Learner, on_delete=models.CASCADE, related_name="runs")
     seed = models.PositiveIntegerField()

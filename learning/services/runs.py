@@ -100,7 +100,7 @@ def trainings_end(*, project: Project) -> int:
     return live.update(
         state=TrainingRun.State.FAILED,
         stage="",
-        error="It was ended by a manager.",
+        error=TrainingRun.ENDED,
         finished_at=timezone.now(),
     )
 

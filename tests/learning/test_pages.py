@@ -214,7 +214,8 @@ def test_a_manager_is_offered_to_end_a_training_that_takes_long() -> None:
     assert offer not in panel(project)  # of an annotator
 
     ended = manager.post(address).content.decode()
-    assert "It was ended by a manager." in ended
+    assert TrainingRun.ENDED in ended
+    assert "The next training starts with the next label." in ended
     assert offer not in ended
     assert not run_train(run_id=run.pk)
 

@@ -56,7 +56,7 @@ def test_a_manager_asks_after_the_training_and_ends_it() -> None:
     due_run()
     assert client.get(address).json()["state"] == "queued"
     ended = client.delete(address).json()
-    assert (ended["state"], ended["error"]) == ("failed", "It was ended by a manager.")
+    assert (ended["state"], ended["error"]) == ("failed", "The training was ended by a manager.")
     assert client.delete(address).json() == ended
 
     label_items(project, truth, 1)

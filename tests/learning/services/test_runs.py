@@ -172,7 +172,7 @@ def test_a_training_that_a_manager_ends_publishes_nothing_and_waits_for_a_newer_
         run = due_run()
         assert not run_train(run_id=run.pk)
     run.refresh_from_db()
-    assert (run.state, run.error) == ("failed", "It was ended by a manager.")
+    assert (run.state, run.error) == ("failed", TrainingRun.ENDED)
     assert ModelVersion.objects.count() == 1
     assert Queue.objects.get(project=project).round_number == before
     runs_create_due()
