@@ -1,4 +1,7 @@
-"""A big pool is searched by two worker processes; one is killed in the middle; the choice is the same."""
+"""Work that several worker processes share: whichever is killed in the middle, it ends as if none had been.
+
+An augmentation search comes first, then the search of a big pool for what to ask; they share one stack.
+"""
 
 import os
 import signal
@@ -12,8 +15,31 @@ import pytest
 from tests.e2e.database import ask, count, eventually
 from tests.e2e.stack import Stack
 
+LABELS = 60
+DIGITS = f"""
+from django.db import transaction
+from tests.factories import user
+from tests.learning.digits import digits_project, label_items
+with transaction.atomic():
+    project, truth = digits_project(100)
+    label_items(project, truth, {LABELS}, person=user("labeller"))
+"""
+# The same labels, seed and rivals; what a search before this one has found is out of the way.
+SEARCH = """
+from labelling.models import Project
+from learning.models import AugmentationPolicy, Learner
+from learning.services.policy_search import policy_search_request
+AugmentationPolicy.objects.all().delete()
+Learner.objects.update(augmentation="views")
+config = {"trials": 12, "together": 4, "seed": 5, "child": {"looked_at": 1000}}
+policy_search_request(project=Project.objects.get(), config=config)
+"""
+NEWEST = "(select max(id) from learning_policysearch)"
+TRIALS = f"learning_policytrial where search_id = {NEWEST}"
+DONE = f"select state not in ('queued', 'running') from learning_policysearch where id = {NEWEST}"
+
 ITEMS, WIDTH = 25_000, 64
-MAKE = f"""
+BIG_POOL = f"""
 from django.db import transaction
 from learning.models import Learner
 from tests.learning.big_pool import big_project
@@ -40,8 +66,51 @@ def stack() -> Iterator[Stack]:
         yield running
 
 
+def in_the_middle(judged: int) -> str:
+    return f"""
+        select count(*) filter (where reward is not null) > {judged}
+           and count(*) filter (where reward is null and claimed_at is not null) > 1
+        from {TRIALS}
+    """
+
+
+def found(stack: Stack) -> tuple[object, object]:
+    """Each trial with its reward, and the verdict, once the search is over."""
+    eventually(stack, DONE, seconds=270)
+    newest = f"from learning_policysearch where id = {NEWEST}"
+    assert ask(stack, f"select state || error {newest}") == "done"
+    rows = "string_agg(concat_ws('|', number, kind, candidate, policy, seed, reward), ' ' order by number)"
+    return ask(stack, f"select {rows} from {TRIALS}"), ask(stack, f"select verdict::text {newest}")
+
+
+def attempts(stack: Stack) -> object:
+    return ask(stack, f"select attempt from learning_policysearch where id = {NEWEST}")
+
+
+@pytest.mark.timeout(900)
+def test_killing_either_worker_in_the_middle_of_a_search_changes_nothing_it_finds(stack: Stack) -> None:
+    stack.manage("shell", "-v", "0", "-c", DIGITS)
+    eventually(stack, "select count(*) > 0 from learning_learner")
+    stack.manage("shell", "-v", "0", "-c", SEARCH)
+    calm = found(stack)
+    assert attempts(stack) == 1
+
+    stack.manage("shell", "-v", "0", "-c", SEARCH)
+    judged = 0
+    # First the one that only judges, then the one that leads the search too.
+    for worker in ("worker-learning", "worker-embedding"):
+        eventually(stack, in_the_middle(judged + 2))
+        judged = count(stack, f"{TRIALS} and reward is not null")
+        os.kill(stack.pids[worker], signal.SIGKILL)
+    assert found(stack) == calm
+    # What was judged before was not judged again, and none is missing or doubled.
+    assert count(stack, f"{TRIALS} and reward is null") == 0
+    assert count(stack, TRIALS) > judged
+    assert attempts(stack) == 2
+
+
 def make(stack: Stack, name: str) -> None:
-    stack.manage("shell", "-v", "0", "-c", MAKE.replace("NAME", name), timeout=300)
+    stack.manage("shell", "-v", "0", "-c", BIG_POOL.replace("NAME", name), timeout=300)
 
 
 def chosen(stack: Stack, name: str) -> list[str]:
@@ -58,7 +127,7 @@ def chosen(stack: Stack, name: str) -> list[str]:
     return str(ask(stack, names)).split()
 
 
-def attempts(stack: Stack, name: str) -> object:
+def attempts_of_training(stack: Stack, name: str) -> object:
     runs = "select max(attempt) from learning_trainingrun t join labelling_project p on p.id = t.project_id"
     return ask(stack, f"{runs} where p.slug = '{name}'")
 
@@ -84,14 +153,14 @@ def test_killing_either_worker_in_the_middle_leaves_the_choice_as_it_is(stack: S
     make(stack, "calm")
     undisturbed = chosen(stack, "calm")
     assert len(set(undisturbed)) == 100
-    assert attempts(stack, "calm") == 1
+    assert attempts_of_training(stack, "calm") == 1
 
     kill_in_the_middle(stack, "helper-killed", "worker-embedding")
     assert chosen(stack, "helper-killed") == undisturbed
     # The round did not even have to be begun again.
-    assert attempts(stack, "helper-killed") == 1
+    assert attempts_of_training(stack, "helper-killed") == 1
 
     kill_in_the_middle(stack, "owner-killed", "worker-learning")
     assert chosen(stack, "owner-killed") == undisturbed
-    assert attempts(stack, "owner-killed") == 2
+    assert attempts_of_training(stack, "owner-killed") == 2
     assert count(stack, "learning_search") == 0
