@@ -15,8 +15,12 @@ EMBEDDED = "select count(*) > 0 and bool_and(path <> '') from learning_embedding
 def ask(stack: Stack, sql: str) -> object:
     """The first column of the first row."""
     with psycopg.connect(stack.database_url) as connection:
-        # The statements stand in the tests; psycopg's types ask for literals.
-        row = connection.execute(sql.encode()).fetchone()
+        return _first(connection, sql)
+
+
+def _first(connection: psycopg.Connection, sql: str) -> object:
+    # The statements stand in the tests; psycopg's types ask for literals.
+    row = connection.execute(sql.encode()).fetchone()
     return row[0] if row else None
 
 
@@ -27,6 +31,8 @@ def count(stack: Stack, rows: str) -> int:
 def eventually(stack: Stack, condition: str, seconds: float = 90) -> None:
     """Until the condition, an SQL statement, answers true."""
     deadline = time.monotonic() + seconds
-    while ask(stack, condition) is not True:
-        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}\n{stack.text[-3000:]}"
-        time.sleep(0.02)
+    # One connection for all looks: to open one costs both sides as much as the work that is waited for.
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        while _first(connection, condition) is not True:
+            assert time.monotonic() < deadline, f"not within {seconds} s: {condition}\n{stack.text[-3000:]}"
+            time.sleep(0.02)
