@@ -73,16 +73,16 @@ def _inputs(
     """By the one that most images were compared with: float32 and int8 may both have answered in a window.
     None where that were too few.
     """
-    found: tuple[LoadedReference | None, list[NDArray[np.float32]]] = (None, [])
-    for reference in references:
-        read = [place_read(one.place, reference) for one in window if one.place]
-        places = [place for place in read if place is not None]
-        if len(places) > max(LEAST_COMPARED * WINDOW - 1, len(found[1])):
-            found = (reference, places)
-    chosen, places = found
-    if chosen is None:
+    found = [(one, _places(window, one)) for one in references]
+    reference, places = max(found, key=lambda one: len(one[1]), default=(None, []))
+    if reference is None or len(places) < LEAST_COMPARED * WINDOW:
         return None, Drift(1.0, None, 0)
-    return chosen, inputs_drift(np.stack(places), chosen.inputs, np.random.default_rng(0))
+    return reference, inputs_drift(np.stack(places), reference.inputs, np.random.default_rng(0))
+
+
+def _places(window: Sequence[SentImage], reference: LoadedReference) -> list[NDArray[np.float32]]:
+    read = (place_read(one.place, reference) for one in window if one.place)
+    return [place for place in read if place is not None]
 
 
 def _ask(project: Project, window: Sequence[SentImage]) -> None:

@@ -31,7 +31,7 @@ GROWN = 1.1  # times the images: then it is made anew
 
 @dataclass(frozen=True)
 class Due:
-    deployment: Deployment
+    project: Project
     backbone: str  # by name, the float32 or the int8 one
 
 
@@ -56,14 +56,14 @@ def _due(deployments: QuerySet[Deployment], backbone: str) -> list[Due]:
         .filter(Q(seen=None) | ~Q(seen=F("shards")), shards__gt=0)
         .select_related("project")
     )
-    return [Due(one, one.backbone) for one in found]
+    return [Due(one.project, one.backbone) for one in found]
 
 
 def references_make() -> int:
     """Make those that are missing, or whose images have become a tenth more; return how many. Some seconds
     each.
     """
-    return sum(_make(one.deployment.project, one.backbone) for one in references_due())
+    return sum(_make(one.project, one.backbone) for one in references_due())
 
 
 def _make(project: Project, backbone: str) -> bool:
