@@ -39,7 +39,10 @@ FEW_LABELS, FEW_LABELS_AIM = 200, 1.5  # points over none
 SOURCES = (
     "learning/core/augmentation",
     "learning/core/children",
-    "learning/core/networks",
+    "learning/core/networks/controller.py",
+    "learning/core/networks/network.py",
+    "learning/core/networks/policy_gradient.py",
+    "learning/core/networks/views.py",
     "learning/core/policy_search",
     "benchmarks/pictures.py",
 )

@@ -13,14 +13,17 @@ from benchmarks.label_runs import Chosen, Rows, Split, accuracy, drawn
 from benchmarks.pictures import Pictures
 from learning.core.backbones import BACKBONES
 from learning.core.backbones.base import export
+from learning.core.networks.efficientnet_lite0 import build
 from learning.core.networks.network import Network
+from learning.core.networks.pair import Pair
 from learning.core.networks.pretrain import SIZE, pretrain
 from learning.core.networks.stored import network_bytes, network_from
 from learning.core.predictor import Embedder
-from learning.core.pretraining import PRETRAININGS, Lessons
+from learning.core.pretraining import PRETRAININGS, Answered, Lessons
 
 IMAGENET = BACKBONES["efficientnet-lite0"]
 HEAD = "self-training"
+ALONE, BESIDE = "SoftMatch", "SoftMatch beside ImageNet's"
 SOURCES = (
     "learning/core/augmentation",
     "learning/core/backbones",
@@ -44,36 +47,47 @@ def pretrained(pictures: Pictures, images: NDArray[np.uint8], config: dict[str, 
 
 
 def kinds(pictures: Pictures, network: Network, own: NDArray[np.uint8], kept: Kept) -> Iterator[Split]:
-    """ImageNet's features and the project's own."""
+    """ImageNet's features, the project's own, and both."""
     pool, test = drawn(pictures)
     labels = pictures.labels
     of = hashlib.sha256(network_bytes(network)).hexdigest()[:12]
-    for kind in ("ImageNet", "VICReg"):
+    for kind in ("ImageNet", "VICReg", "both"):
 
         def features(kind: str = kind) -> NDArray[np.float32]:
-            if kind == "ImageNet":
-                return _embedded(IMAGENET.export(), pictures.prepared(IMAGENET.input_size))
-            return _embedded(export(network, SIZE), own)
+            if kind == "VICReg":
+                return _embedded(export(network, SIZE), own)
+            onnx = IMAGENET.export() if kind == "ImageNet" else _beside_imagenet(network)
+            return _embedded(onnx, pictures.prepared(IMAGENET.input_size))
 
         found = kept.array([pictures.name, kind, len(labels), of], features)
         yield Split(kind, found[pool], labels[pool], found[test], labels[test], pictures.classes)
 
 
-def softmatch_accuracy(
-    network: Network, lessons: Lessons, test: NDArray[np.uint8], truth: Split, known: Rows, seed: int
-) -> float:
-    """Accuracy in % of a head on what SoftMatch makes of the network."""
+def softmatch_accuracies(
+    pictures: Pictures, network: Network, own: NDArray[np.uint8], known: Rows, seed: int
+) -> dict[str, float]:
+    """Accuracy in % of a head on what SoftMatch makes of the network, alone and beside ImageNet's features;
+    `known`: rows of the pool.
+    """
     torch.set_num_threads(2)
-    grown = export(pretrain(lessons, PRETRAININGS["softmatch"], {}, seed, network=network), SIZE)
-    split = Split(
-        "SoftMatch",
-        _embedded(grown, lessons.pool),
-        truth.labels,
-        _embedded(grown, test),
-        truth.test_labels,
-        truth.classes,
-    )
-    return accuracy(Chosen(known, split), HEAD, seed)
+    pool, test = drawn(pictures)
+    lessons = Lessons(own[pool], Answered(own[pool[known]], pictures.labels[pool[known]]))
+    grown = pretrain(lessons, PRETRAININGS["softmatch"], {}, seed, network=network)
+    found = {}
+    for kind, onnx, images in (
+        (ALONE, export(grown, SIZE), own),
+        (BESIDE, _beside_imagenet(grown), pictures.prepared(IMAGENET.input_size)),
+    ):
+        features = _embedded(onnx, images)
+        labels = pictures.labels
+        split = Split(kind, features[pool], labels[pool], features[test], labels[test], pictures.classes)
+        found[kind] = accuracy(Chosen(known, split), HEAD, seed)
+    return found
+
+
+def _beside_imagenet(network: Network) -> bytes:
+    pair = Pair(build(IMAGENET.input_size), network)
+    return export(pair, pair.size)
 
 
 def _embedded(onnx: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:

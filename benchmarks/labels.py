@@ -1,9 +1,9 @@
 """How many labels does an accuracy cost? Strategies with the same final model, on the same features.
 
 Inductive: the test pictures are seen by nothing before they are measured, not even unlabelled. Features are
-ImageNet's or the project's own (VICReg, on the pool): those by which held-back labels are likeliest. Pool,
-test set and pretraining are drawn once, the seeds vary the rest: intervals (95%, bootstrap over the seeds,
-paired with random) tell nothing of another draw. Nothing is tuned to a data set.
+ImageNet's, the project's own (VICReg, on the pool), or both: those by which held-back labels are likeliest.
+Pool, test set and pretraining are drawn once, the seeds vary the rest: intervals (95%, bootstrap over the
+seeds, paired with random) tell nothing of another draw. Nothing is tuned to a data set.
 """
 
 import argparse
@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.kept import Kept, OutOfTime
-from benchmarks.label_features import SOURCES, kinds, pretrained, softmatch_accuracy
+from benchmarks.label_features import ALONE, BESIDE, SOURCES, kinds, pretrained, softmatch_accuracies
 from benchmarks.label_runs import THEIRS, Chosen, Split, accuracy, as_modal_users_do, asked, drawn
 from benchmarks.label_tables import Found, against_random, table_rows
 from benchmarks.pictures import Pictures, digits, fashion, icons, larger_sets
 from benchmarks.report import Claim, print_report
 from learning.core.networks.network import Network
 from learning.core.networks.pretrain import SIZE
-from learning.core.pretraining import Answered, Lessons
 
 STRATEGIES = ("margin", "typiclust", "badge", "uherding", "auto")
 MODAL = "modAL margin, LogReg on pixels"
@@ -150,16 +149,16 @@ def _measured(
     claims += _aims(pictures.name, "automatic method", automatic)
     deeper = {
         name: [
-            _deeper(pictures, network, own, splits[0], run, asked_for.config, kept)
-            for run in by[name][: asked_for.deep]
+            _deeper(pictures, network, own, run, asked_for.config, kept) for run in by[name][: asked_for.deep]
         ]
         for name in asked_for.deep_strategies
     }
-    for name, found in deeper.items():
-        compared = deeper.get("random", [{}] * len(found))
-        rows += table_rows(pictures.name, name, "SoftMatch", budgets, found, compared) if found else []
-    if deeper.get("auto"):
-        claims += _aims(pictures.name, "SoftMatch", deeper["auto"])
+    for name, every in deeper.items():
+        for model in (ALONE, BESIDE) if every else ():
+            found = [one[model] for one in every]
+            compared = [one[model] for one in deeper.get("random", [])] or [{}] * len(found)
+            rows += table_rows(pictures.name, name, model, budgets, found, compared)
+            claims += _aims(pictures.name, model, found) if name == "auto" else []
     return rows, claims
 
 
@@ -248,29 +247,25 @@ def _deeper(
     pictures: Pictures,
     network: Network,
     own: NDArray[np.uint8],
-    truth: Split,
     run: Run,
     config: dict[str, int],
     kept: Kept,
-) -> Found:
-    """The same labels, learned by SoftMatch."""
-    pool, test = drawn(pictures)
-    found: Found = {}
+) -> dict[str, Found]:
+    """The same labels, learned by SoftMatch; by the model's name."""
+    found: dict[str, Found] = {ALONE: {}, BESIDE: {}}
     for budget, rows in run.known.items():
 
-        def measured(budget: int = budget, rows: list[int] = rows) -> float:
+        def measured(budget: int = budget, rows: list[int] = rows) -> dict[str, float]:
             began = time.perf_counter()
-            known = np.array(rows, np.int64)
-            lessons = Lessons(own[pool], Answered(own[pool[known]], truth.labels[known]))
-            percent = softmatch_accuracy(network, lessons, own[test], truth, known, run.seed)
+            percents = softmatch_accuracies(pictures, network, own, np.array(rows, np.int64), run.seed)
             took = time.perf_counter() - began
-            said = f"{pictures.name}: {run.strategy}, seed {run.seed}, {budget} labels"
-            print(f"{said}, SoftMatch in {took:.0f} s: {percent:.2f}", flush=True)
-            return percent
+            said = ", ".join(f"{model} {percent:.2f}" for model, percent in percents.items())
+            print(f"{pictures.name}: {run.strategy}, seed {run.seed}, {budget} labels: {said} ({took:.0f} s)")
+            return percents
 
-        found[budget] = kept.value(
-            [pictures.name, "SoftMatch", run.strategy, run.seed, budget, config], measured
-        )
+        words = [pictures.name, "SoftMatch", run.strategy, run.seed, budget, config]
+        for model, percent in kept.value(words, measured).items():
+            found[model][budget] = percent
     return found
 
 

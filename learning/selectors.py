@@ -129,6 +129,8 @@ def backbones_of(project: Project) -> dict[str, str]:
         for method, name in made.items():
             way = PRETRAININGS.get(method)
             found[name] = f"{way.title if way else method}, learned here ({name})"
+        for method, name in run.config.get("pairs", {}).items():
+            found[name] = f"ImageNet and {PRETRAININGS[method].title} together ({name})"
     return found
 
 

@@ -36,6 +36,8 @@ class BackboneArtifact:
     network: str = ""
     weights: str = ""
     origin: str = ""
+    # Of a pair, the part that was learned here: whatever goes on from the pair, goes on from it.
+    learns_by: str = ""
     # How it was learned: the way, its settings, the seed, what it looked at.
     card: dict[str, object] = field(default_factory=dict)
 
@@ -93,6 +95,7 @@ def backbone_store(
     network: str = "",
     weights: bytes = b"",
     origin: str = "",
+    learns_by: str = "",
     card: dict[str, object] | None = None,
 ) -> BackboneArtifact:
     """Keep a backbone under a name of its own, for all processes from now on."""
@@ -104,6 +107,7 @@ def backbone_store(
         network,
         artifact_put(data=weights, suffix=".safetensors") if weights else "",
         origin,
+        learns_by,
         card or {},
     )
     file_write(path=_pointer(name), data=canonical_json(asdict(made)), durable=True)

@@ -87,7 +87,7 @@ def features_learn(
             if way.name not in planned:
                 # Decided once and kept: a worker that takes over must go on with the same plan.
                 count = pretrain.epochs_within(seconds(), lessons, way, config, grown_from)
-                _remember(run, "epochs", way.name, count)
+                remember(run, "epochs", way.name, count)
             config["epochs"] = run.config["epochs"][way.name]
         network = pretrain.pretrain(
             lessons,
@@ -120,7 +120,7 @@ def features_learn(
             "labels": sum(len(one.labels) for one in known),
         },
     )
-    _remember(run, "made", way.name, backbone.name)
+    remember(run, "made", way.name, backbone.name)
     default_storage.delete(saved)
     return backbone
 
@@ -134,22 +134,26 @@ def _chosen_batch(
     if way.name not in run.config.get("batches", {}):
         work_owned(run, stage=f"{way.title}: measuring batch sizes"[:60])
         choice = batch_trial.batch_for(lessons, way.how, network, run.seed)
-        _remember(run, "batches", way.name, choice.as_json() if choice else {})
+        remember(run, "batches", way.name, choice.as_json() if choice else {})
     kept: dict[str, Any] = run.config["batches"][way.name]
     return {"batch": kept["batch"], "rate": kept["rate"]} if kept else {}
 
 
-def _remember(run: PretrainingRun, field: str, way: str, value: object) -> None:
+def remember(run: PretrainingRun, field: str, way: str, value: object) -> None:
+    """For whoever takes the run over."""
     run.config = {**run.config, field: {**run.config.get(field, {}), way: value}}
     work_owned(run, config=run.config)
 
 
 def _start(project: Project) -> tuple["Network", str]:
-    """The network in use and its name; of one that was trained on labels itself, what that grew from."""
+    """The network in use and its name; of one that was trained on labels itself, what that grew from, of a
+    pair, the part that was learned here.
+    """
     learner = learner_of(project)
     if learner is None:
         raise ValueError("The project has no learner yet: begin again in a moment.")
-    name = backbone_artifact(name=learner.backbone).origin or learner.backbone
+    used = backbone_artifact(name=learner.backbone)
+    name = used.origin or used.learns_by or used.name
     return backbone_network(name=name), name
 
 

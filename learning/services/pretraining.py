@@ -18,6 +18,7 @@ from learning.services.backbones import BackboneArtifact, backbone_artifact
 from learning.services.comparison import Comparison, backbones_compared, comparison_seconds
 from learning.services.features import BY_ITSELF, features_learn, ways_of
 from learning.services.lessons import lessons_lacking
+from learning.services.pairs import backbone_paired
 from learning.services.policies import DEFAULT
 from learning.services.time_budget import TimeBudget
 from learning.services.work import work_do, work_owned
@@ -83,17 +84,19 @@ def _do(run: PretrainingRun) -> None:
     stages = ways_of(run)
     count = sum(map(len, stages))
     budget = _budget(run)
-    made: list[BackboneArtifact] = []
+    learned: list[BackboneArtifact] = []
     notes: list[str] = []
     used = ""
     for place, ways in enumerate(stages):
         new: list[BackboneArtifact] = []
         for way in ways:
-            done = len(made) + len(new)
+            done = len(learned)
             compared = _compared(run, stages[place:])
             seconds = partial(budget.for_training, ways=count - done, compared=compared) if budget else None
-            new.append(features_learn(run=run, way=way, begun=done / count, share=1 / count, seconds=seconds))
-        made += new
+            own = features_learn(run=run, way=way, begun=done / count, share=1 / count, seconds=seconds)
+            learned.append(own)
+            pair = backbone_paired(run=run, way=way.name, own=own)
+            new += [own, pair] if pair else [own]
         saw_labels = any(way.from_labels for way in ways)
         # By itself, everything there is has its chance, also what was learned in earlier runs.
         every = [] if saw_labels or run.method != BY_ITSELF else _known(run.project)
@@ -106,7 +109,7 @@ def _do(run: PretrainingRun) -> None:
         state=Work.State.DONE,
         stage="",
         progress=1.0,
-        backbone=used or made[-1].name,
+        backbone=used or learned[-1].name,
         note=" ".join(notes)[:600],
         finished_at=timezone.now(),
     )
@@ -119,9 +122,11 @@ def _budget(run: PretrainingRun) -> TimeBudget | None:
 
 
 def _compared(run: PretrainingRun, stages: Sequence[Sequence[Pretraining]]) -> int:
-    """How often a backbone will be embedded by and fitted to, in what these stages compare."""
+    """How often a backbone will be embedded by and fitted to, in what these stages compare. What is learned
+    is compared alone and beside the pretrained one.
+    """
     there = len({**BACKBONES, **backbones_of(run.project)}) if run.method == BY_ITSELF else 1
-    return sum((1 if any(way.from_labels for way in ways) else there) + len(ways) for ways in stages)
+    return sum((1 if any(way.from_labels for way in ways) else there) + 2 * len(ways) for ways in stages)
 
 
 def _known(project: Project) -> list[BackboneArtifact]:

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
-# Of a network, with its checks: 0.4 s for a small one, 1 s for EfficientNet-Lite0.
-EXPORT_SECONDS = 1.0
+# Of a network, with its checks: 0.4 s for a small one, 1 s for EfficientNet-Lite0, alone or in a pair.
+EXPORT_SECONDS = 1.5
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,17 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
 
     run.refresh_from_db()
     assert (run.state, run.progress, run.images) == ("done", 1.0, 150)
-    assert run.backbone.startswith("vicreg-")
+    own, pair = run.config["made"]["vicreg"], run.config["pairs"]["vicreg"]
+    assert own.startswith("vicreg-")
+    assert pair.startswith("efficientnet-lite0+vicreg-")
+    assert run.backbone in (own, pair)
+    assert f"{pair} " in run.note
     assert "held-back images a probability of " in run.note
     learner.refresh_from_db()
     assert (learner.backbone == run.backbone) == ("it is used from now on" in run.note)
     assert not default_storage.exists(f"pretraining/{run.pk}-vicreg.safetensors")
 
-    learner.backbone = run.backbone
+    learner.backbone = own
     learner.requested_at = timezone.now()
     learner.save()
     runs_create_due()  # nothing is embedded by it yet: the model in force stays
@@ -67,8 +71,8 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     assert run_train(run_id=due_run().pk)
     version = ModelVersion.objects.filter(project=project).first()
     assert version is not None
-    assert (version.number, version.backbone, version.card["backbone"]["features"]) == (2, run.backbone, 384)
-    assert EmbeddingShard.objects.filter(project=project, backbone=run.backbone).count() == 1
+    assert (version.number, version.backbone, version.card["backbone"]["features"]) == (2, own, 384)
+    assert EmbeddingShard.objects.filter(project=project, backbone=own).count() == 1
 
 
 @pytest.mark.parametrize("method", ["fine-tuning", "softmatch", "meta-learning"])
@@ -86,7 +90,9 @@ def test_features_are_trained_on_labels_and_the_hold_out_judges_them(
     assert pretraining_do(run_id=first.pk)
     first.refresh_from_db()
     learner = learner_of(project)
-    Learner.objects.filter(pk=learner.pk).update(backbone=first.backbone)
+    begun = first.config["made"]["vicreg"]
+    # From a pair it goes on with the part that was learned here.
+    Learner.objects.filter(pk=learner.pk).update(backbone=first.config["pairs"]["vicreg"])
 
     for holdout, words in (
         (0, "so the hold-out alone can judge"),
@@ -98,10 +104,12 @@ def test_features_are_trained_on_labels_and_the_hold_out_judges_them(
         assert pretraining_do(run_id=run.pk)
         run.refresh_from_db()
         assert (run.state, words in run.note) == ("done", True), run.note
-        made = backbone_artifact(name=run.backbone)
-        assert (made.origin, made.network, made.features) == (first.backbone, "small-cnn", 384)
+        made = backbone_artifact(name=run.config["made"][method])
+        pair = backbone_artifact(name=run.config["pairs"][method])
+        assert (made.origin, made.network, made.features) == (begun, "small-cnn", 384)
+        assert (pair.origin, pair.learns_by, pair.features) == (begun, made.name, 1728 + 384)
         # The next one begins where this one began, not where it ended.
-        Learner.objects.filter(pk=learner.pk).update(backbone=run.backbone)
+        Learner.objects.filter(pk=learner.pk).update(backbone=pair.name if holdout else made.name)
 
 
 def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
@@ -115,12 +123,13 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
     run.refresh_from_db()
     assert run.state == "done", run.error
     assert list(run.config["made"]) == ["pca", "vicreg", "softmatch"]
-    for name in ("efficientnet-lite0", "pixels", *run.config["made"].values()):
+    assert "vicreg" in run.config["pairs"]
+    for name in ("efficientnet-lite0", "pixels", *run.config["made"].values(), run.config["pairs"]["vicreg"]):
         assert name in run.note
     assert "of 40 held-back images" in run.note
     assert "of 20 held-back images" in run.note
     offered = backbones_of(project)
-    assert set(run.config["made"].values()) < set(offered)
+    assert {*run.config["made"].values(), *run.config["pairs"].values()} < set(offered)
     assert learner_of(project).backbone in offered
     grown = backbone_artifact(name=run.config["made"]["softmatch"])
     assert grown.origin in offered
