@@ -23,6 +23,7 @@ from benchmarks.kept import Kept, OutOfTime
 from benchmarks.label_features import ALONE, BESIDE, SOURCES, kinds, pretrained, softmatch_accuracies
 from benchmarks.label_runs import THEIRS, Chosen, Split, accuracy, as_modal_users_do, asked, drawn
 from benchmarks.label_tables import Found, against_random, table_rows
+from benchmarks.photographs import photographs
 from benchmarks.pictures import Pictures, digits, fashion, icons, larger_sets
 from benchmarks.report import Claim, print_report
 from learning.core.networks.network import Network
@@ -37,12 +38,14 @@ BUDGETS = {
     "MNIST-5k": (30, 80, 200),
     "Fashion-MNIST": (100, 200, 500),
     "icons": (50, 100, 200),
+    "photographs": (50, 100, 200),
 }
 AIMS = {  # accuracy in % at a number of labels
     "digits": {30: 95.0},
     "MNIST-5k": {30: 95.0, 80: 97.5, 200: 98.3},
     "Fashion-MNIST": {100: 80.0, 200: 84.0, 500: 87.0},
     "icons": {},
+    "photographs": {},
 }
 FURTHER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)  # of auto's labels, that random is measured at
 FASHION_IMAGES = 12_000
@@ -116,7 +119,9 @@ def _sets(names: list[str]) -> Iterator[Pictures]:
     for name in names:
         if name == "MNIST-5k":
             yield from larger_sets()
-        elif found := {"digits": digits, "icons": icons}.get(name, lambda: fashion(FASHION_IMAGES))():
+            continue
+        made = {"digits": digits, "icons": icons, "photographs": photographs}
+        if found := made.get(name, lambda: fashion(FASHION_IMAGES))():
             yield found
 
 

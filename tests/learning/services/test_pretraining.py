@@ -62,7 +62,7 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     assert (learner.backbone == run.backbone) == ("it is used from now on" in run.note)
     assert not default_storage.exists(f"pretraining/{run.pk}-vicreg.safetensors")
 
-    learner.backbone = own
+    learner.backbone = pair
     learner.requested_at = timezone.now()
     learner.save()
     runs_create_due()  # nothing is embedded by it yet: the model in force stays
@@ -71,8 +71,8 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     assert run_train(run_id=due_run().pk)
     version = ModelVersion.objects.filter(project=project).first()
     assert version is not None
-    assert (version.number, version.backbone, version.card["backbone"]["features"]) == (2, own, 384)
-    assert EmbeddingShard.objects.filter(project=project, backbone=own).count() == 1
+    assert (version.number, version.backbone, version.card["backbone"]["features"]) == (2, pair, 2112)
+    assert EmbeddingShard.objects.filter(project=project, backbone=pair).count() == 1
 
 
 @pytest.mark.parametrize("method", ["fine-tuning", "softmatch", "meta-learning"])
