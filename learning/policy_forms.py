@@ -52,8 +52,17 @@ class PolicySearchForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "The search space has no operation: choose at least one."},
     )
-    trials = _whole("Trials", USUAL.trials, "Each trains a small network, for about a second.")
-    minutes = _number("Minutes it may take", None, "Empty: until the trials are done.", required=False)
+    trials = _whole(
+        "Trials",
+        USUAL.trials,
+        "Each trains two small networks, for a second or two; by density matching it only asks them.",
+    )
+    minutes = _number(
+        "Minutes for proposals",
+        None,
+        "Empty: until the trials are done. The best are tried again afterwards.",
+        required=False,
+    )
     child = forms.ChoiceField(
         label="Size of the trial network",
         choices=lambda: [(one, one) for one in WIDTHS],

@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 
 from labelling.models import Project
 from learning.core.augmentation import AUGMENTATIONS
+from learning.core.policy_search.config import config_from
+from learning.core.policy_search.session import Session
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
 
 BASELINE = 0.95  # of the moving average, a trial
@@ -43,14 +45,25 @@ def search_progress(search: PolicySearch) -> Progress:
     done = judged.count()
     best = judged.filter(kind="search").order_by("-reward").values_list("reward", flat=True).first()
     moves = search.state == PolicySearch.State.RUNNING and done and search.seconds > 0
-    left = max(0, search.total - done) * search.seconds / done if moves else None
-    return Progress(done, search.total, judged.filter(diverged=True).count(), best, left)
+    each = search.seconds / done if done else 0.0
+    config = config_from(search.config)
+    finals = Session.expected(config) - config.trials
+    proposed = judged.filter(kind="search").count()
+    proposals = config.trials
+    if search.minutes is not None and each:
+        # As many as there is time for; the finals come on top.
+        proposals = min(proposals, proposed + max(0, int((60 * search.minutes - search.seconds) / each)))
+    if search.trials.exclude(kind="search").exists():
+        proposals = proposed
+    total = done if search.state == PolicySearch.State.DONE else max(done, proposals + finals)
+    left = (total - done) * each if moves else None
+    return Progress(done, total, judged.filter(diverged=True).count(), best, left)
 
 
 def best_trials(search: PolicySearch) -> list[PolicyTrial]:
-    """The best proposals so far whose pictures are drawn, best first."""
-    drawn = search.trials.filter(kind="search", reward__isnull=False).exclude(pictures="")
-    return list(drawn.order_by("-reward", "number")[:SHOWN])
+    """The best proposals so far, best first."""
+    judged = search.trials.filter(kind="search", reward__isnull=False)
+    return list(judged.order_by("-reward", "number")[:SHOWN])
 
 
 def rewards_of(search: PolicySearch | None) -> list[dict[str, Any]]:

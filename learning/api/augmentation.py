@@ -38,7 +38,9 @@ ACTS = {"pause": policy_search_pause, "resume": policy_search_resume}
 
 class BeginSerializer(serializers.Serializer[dict[str, Any]]):
     config = serializers.DictField(required=False, help_text="Any part of what `usual` shows.")
-    minutes = serializers.FloatField(required=False, help_text="No further proposals after so many.")
+    minutes = serializers.FloatField(
+        required=False, allow_null=True, help_text="No further proposals after so many."
+    )
 
 
 class ActSerializer(serializers.Serializer[dict[str, Any]]):
@@ -151,7 +153,7 @@ def _as_json(project: Project) -> dict[str, object]:
     search = newest_policy_search(project)
     return {
         "newest": _search(search) if search else None,
-        "usual": SearchConfig().as_json(),
+        "usual": {name: value for name, value in SearchConfig().as_json().items() if name != "rivals"},
         "searches": [
             {"name": one.name, "title": one.title, "summary": one.summary} for one in SEARCHES.values()
         ],

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-import torch
 
 from learning.core.gradient_noise import CHUNKS, Descend, Gradient, noise_scale
 from learning.core.memory_meter import peak_bytes
@@ -100,7 +99,7 @@ def choose(
         why = f"{cap} is {caps[cap]:,.0f}, and of the sizes up to there this one trains in the least time"
     else:
         why = _by_time(curve, shortest, noise)
-    scaled = rate * float(np.sqrt(batch / usual))
+    scaled = rate_for(batch, rate, usual)
     reason = (
         f"Batches of {batch}: {why}; learning rate {scaled:.2g} by the square-root rule for Adam "
         f"({rate:.2g} at {usual})."
@@ -108,6 +107,11 @@ def choose(
     times = tuple(training_times(curve, noise))
     took = time.perf_counter() - began
     return Choice(batch, scaled, reason, fits, knee_of(curve), noise, tuple(curve), times, took)
+
+
+def rate_for(batch: int, rate: float, usual: int) -> float:
+    """The learning rate that goes with a batch, by the square-root rule for Adam (Malladi et al. 2022)."""
+    return rate * float(np.sqrt(batch / usual))
 
 
 def training_times(curve: Sequence[Point], noise: float | None) -> list[float]:
@@ -146,7 +150,7 @@ def refuse_if_none_fits(step: Step, limit: int, *, most: int) -> None:
     alone = peak_bytes(lambda: step(min(2, most)))
     if alone > limit:
         raise ValueError(
-            f"Not even the smallest batch fits: a step takes {alone / 1e6:,.0f} MB, and there are "
+            f"Not even the smallest batch fits: a step takes {alone / 1e6:,.0f} MB, and it may take "
             f"{limit / 1e6:,.0f} MB: use smaller pictures or a smaller network, or free some memory."
         )
 
@@ -194,15 +198,13 @@ def largest_fitting(curve: Sequence[Point], limit: int, *, most: int) -> int:
 
 
 def free_memory() -> int:
-    """The part of the memory that is free now, and that a training may take, in bytes."""
-    if torch.cuda.is_available():
-        return int(SHARE * torch.cuda.mem_get_info()[0])
+    """The part of the memory that is free now, and that a training may take, in bytes. The processor's, for
+    trainings run on it, whatever else the machine has.
+    """
     return int(SHARE * psutil.virtual_memory().available)
 
 
 def _timed(step: Step, size: int) -> float:
     began = time.perf_counter()
     step(size)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     return time.perf_counter() - began

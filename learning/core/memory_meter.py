@@ -10,14 +10,9 @@ from torch.utils._pytree import tree_leaves
 
 
 def peak_bytes(run: Callable[[], None]) -> int:
-    """The most that was taken at once, beyond what was taken before. On a GPU what its allocator says; else
-    the sum of the tensors that are alive, gradients and what waits for the way back included.
+    """The most that was taken at once, beyond what was taken before: the sum of the tensors that are alive,
+    gradients and what waits for the way back included, on whatever device they are.
     """
-    if torch.cuda.is_available():
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        run()
-        return int(torch.cuda.max_memory_allocated() - before)
     meter = _Meter()
     with meter:
         run()

@@ -26,7 +26,7 @@ def plural(kind: str) -> str:
 
 
 def find(registry: dict[str, Entry], name: str, kind: str) -> Entry:
-    if name not in registry:
+    if not isinstance(name, str) or name not in registry:
         raise ValueError(f"There is no {kind} '{name}'; there are: {', '.join(registry)}.")
     return registry[name]
 

@@ -88,7 +88,7 @@ class AugmentationPolicy(models.Model):
     pictures = models.CharField(
         max_length=200, blank=True, default="", help_text="Examples; empty until a worker has drawn them."
     )
-    picture_asked = models.BooleanField(default=False, help_text="A worker was asked to draw them.")
+    picture_asked_at = models.DateTimeField(null=True, help_text="When a worker was asked to draw them.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -8,7 +8,9 @@ from django.core.files.storage import default_storage
 
 from labelling.models import Project
 from labelling.services.blobs import file_write
+from learning.core.augmentation import Augment
 from learning.core.backbones.base import export
+from learning.core.batch_size import rate_for
 from learning.core.lazy import lazy
 from learning.core.pretraining import PRETRAININGS, Lessons, Loop, Pretraining
 from learning.models import PretrainingRun
@@ -68,6 +70,7 @@ def features_learn(
     looked_at = sum(len(one.labels) for one in known) if way.draws else len(lessons.pool)
     work_owned(run, images=looked_at, stage=f"{way.title}: beginning"[:60])
     augmentation = run.config.get("augmentation", DEFAULT)
+    augment = augment_named(project=run.project, name=augmentation)
     saved = f"pretraining/{run.pk}-{way.name}.safetensors"
 
     def report(done: float, words: str) -> None:
@@ -79,14 +82,12 @@ def features_learn(
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
-        config = dict(run.config.get("settings", {}))
-        if "batch" not in config:
-            config = {**_chosen_batch(run, way, lessons, grown_from), **config}
+        config = {**_batch(run, way, lessons, grown_from, augment), **run.config.get("settings", {})}
         planned = run.config.get("epochs", {})
         if seconds is not None and "epochs" not in config:
             if way.name not in planned:
                 # Decided once and kept: a worker that takes over must go on with the same plan.
-                count = pretrain.epochs_within(seconds(), lessons, way, config, grown_from)
+                count = pretrain.epochs_within(seconds(), lessons, way, config, grown_from, augment)
                 remember(run, "epochs", way.name, count)
             config["epochs"] = run.config["epochs"][way.name]
         network = pretrain.pretrain(
@@ -95,7 +96,7 @@ def features_learn(
             config,
             run.seed,
             network=grown_from,
-            augment=augment_named(project=run.project, name=augmentation),
+            augment=augment,
             report=report,
             keep=keep,
             checkpoint=_checkpoint(saved),
@@ -125,15 +126,23 @@ def features_learn(
     return backbone
 
 
-def _chosen_batch(
-    run: PretrainingRun, way: Pretraining, lessons: Lessons, network: "Network | None"
+def _batch(
+    run: PretrainingRun,
+    way: Pretraining,
+    lessons: Lessons,
+    network: "Network | None",
+    augment: Augment | None,
 ) -> dict[str, Any]:
-    """The settings of the batch that suits the machine; measured once and kept, as the plan must be."""
+    """The settings of the batch that suits the machine; measured once and kept, as the plan must be. Of one
+    that a person chose, the rate that goes with it.
+    """
     if not isinstance(way.how, Loop):
         return {}
+    if chosen := run.config.get("settings", {}).get("batch"):
+        return {"rate": rate_for(chosen, way.how.rate, way.how.batch)}
     if way.name not in run.config.get("batches", {}):
         work_owned(run, stage=f"{way.title}: measuring batch sizes"[:60])
-        choice = batch_trial.batch_for(lessons, way.how, network, run.seed)
+        choice = batch_trial.batch_for(lessons, way.how, network, run.seed, augment=augment)
         remember(run, "batches", way.name, choice.as_json() if choice else {})
     kept: dict[str, Any] = run.config["batches"][way.name]
     return {"batch": kept["batch"], "rate": kept["rate"]} if kept else {}

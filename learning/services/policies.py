@@ -1,10 +1,14 @@
 """Augmentation policies that a project keeps: stored, imported, pictured, and handed to trainings."""
 
+import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from labelling.models import Item, Project
 from labelling.services.blobs import blob_put
@@ -19,6 +23,7 @@ FORMAT = "quern-augmentation-policy"
 SIZE = 32
 PICTURED = 8
 DEFAULT = "views"
+PATIENCE = timedelta(minutes=10)  # until a worker that was asked for examples is taken to be gone
 
 
 def policy_keep(
@@ -62,6 +67,14 @@ def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
         policy = policy_from(data.get("policy"))
     except ValueError as error:
         raise ValidationError(str(error)) from error
+    try:
+        written = json.dumps([name, evidence], allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(
+            "The evidence of a policy cannot hold NaN, infinities or deep nesting."
+        ) from error
+    if "\\u0000" in written:
+        raise ValidationError("Neither name nor evidence of a policy can hold a NUL character.")
     return policy_keep(project=project, policy=policy, name=name.strip(), evidence=evidence)
 
 
@@ -91,9 +104,13 @@ def augment_named(*, project: Project, name: str) -> Augment | None:
 
 
 def policies_to_picture() -> list[int]:
-    """Kept policies that nobody was asked yet to draw examples of; each is given out once."""
-    new = AugmentationPolicy.objects.filter(pictures="", picture_asked=False)
-    return [pk for pk in new.values_list("pk", flat=True) if new.filter(pk=pk).update(picture_asked=True)]
+    """Kept policies without examples, whose project has images; each is given out once in PATIENCE."""
+    now = timezone.now()
+    pool = Item.objects.filter(project=OuterRef("project"), split=Item.Split.POOL)
+    new = AugmentationPolicy.objects.filter(Exists(pool), pictures="").filter(
+        Q(picture_asked_at=None) | Q(picture_asked_at__lte=now - PATIENCE)
+    )
+    return [pk for pk in new.values_list("pk", flat=True) if new.filter(pk=pk).update(picture_asked_at=now)]
 
 
 def policy_picture(*, policy_id: int) -> None:

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from labelling.models import Item, Project
 from labelling.models.project import random_seed
 from labelling.selectors import labelled
-from learning.core.augmentation import AUGMENTATIONS
+from learning.core.augmentation import AUGMENTATIONS, policy_from
 from learning.core.lazy import lazy
 from learning.core.policy_search.config import config_from
-from learning.core.policy_search.labels import too_few
+from learning.core.policy_search.labels import part, too_few
 from learning.core.policy_search.session import Session, Trial
 from learning.core.policy_search.verdict import Verdict
 from learning.models import AugmentationPolicy, Learner, PolicySearch
+from learning.policy_selectors import best_trials
 from learning.selectors import learner_of
 from learning.services.policies import DEFAULT, examples_draw, policy_keep
 from learning.services.policy_trials import (
@@ -55,11 +57,15 @@ def policy_search_request(
         raise ValidationError(f"It cannot take {minutes:g} minutes: give {MINUTES[0]:g} to {MINUTES[1]:g}.")
     known = _labels_of(learner)
     labels = np.array([label for _, label in known], np.int64)
+    if "rivals" in config:
+        raise ValidationError("Rivals cannot be chosen: what is found always meets none and what is in use.")
     try:
         wanted = config_from({"seed": random_seed(), **config, "rivals": _rivals(learner)})
-        fewer = labels[: round(wanted.fraction * len(labels))]
-        if lacking := too_few(fewer, learner.question.labels.count()):
-            raise ValueError(lacking)
+        # Of the very labels that will be judged by.
+        used = labels[part(len(labels), wanted.fraction, wanted.seed)]
+        if lacking := too_few(used, learner.question.labels.count()):
+            of = f"{wanted.fraction:.0%} of the labels are to be used. " if len(used) < len(labels) else ""
+            raise ValueError(of + lacking)
     except (ValueError, TypeError) as error:
         raise ValidationError(str(error)) from error
     try:
@@ -85,7 +91,7 @@ def policy_search_pause(*, search: PolicySearch) -> None:
 def policy_search_resume(*, search: PolicySearch) -> None:
     """Go on where it was paused."""
     PolicySearch.objects.filter(pk=search.pk, state=PolicySearch.State.PAUSED).update(
-        state=PolicySearch.State.QUEUED, stage="", enqueued_at=None
+        state=PolicySearch.State.QUEUED, stage="", enqueued_at=None, spared=F("attempt")
     )
 
 
@@ -119,7 +125,6 @@ def _do(search: PolicySearch, ask_for_help: AskForHelp) -> None:
     if not search.trials.exists():
         _guard(search)
     session = Session(config_from(search.config))
-    best = 0.0
     since = time.monotonic()
     while batch := session.batch():
         rows = search.trials.filter(number__gte=batch[0].number)
@@ -134,11 +139,9 @@ def _do(search: PolicySearch, ask_for_help: AskForHelp) -> None:
         session.tell(rewards)
         now = time.monotonic()
         search.seconds, since = search.seconds + now - since, now
-        search.spared = search.attempt
         work_owned(search, seconds=search.seconds, spared=search.spared, stage=_stage(batch[0]))
-        if batch[0].kind == "search" and max(rewards) > best:
-            best = max(rewards)
-            _picture(search, batch[int(np.argmax(rewards))])
+        if batch[0].kind == "search":
+            _picture_best(search)
     _finish(search, session.verdict())
 
 
@@ -149,8 +152,11 @@ def _judged(search: PolicySearch, batch: list[Trial], ask_for_help: AskForHelp) 
     if mine.filter(reward=None).exists():
         ask_for_help(search.pk)
     while mine.filter(reward=None).exists():
-        work_owned(search)
-        if not (trial_judge_next(search_id=search.pk) or trial_judge_overdue(search_id=search.pk)):
+        # Whoever judges a trial has not died of the search: a kill from now on is no try at it.
+        work_owned(search, spared=search.spared)
+        if trial_judge_next(search_id=search.pk) or trial_judge_overdue(search_id=search.pk):
+            search.spared = search.attempt
+        else:
             time.sleep(WAIT)
     return [float(one.reward or 0.0) for one in mine.order_by("number")]
 
@@ -175,10 +181,11 @@ def _guard(search: PolicySearch) -> None:
     work_owned(search, left_out=search.left_out, config=search.config)
 
 
-def _picture(search: PolicySearch, trial: Trial) -> None:
-    if trial.policy is not None:
-        path = examples_draw(project=search.project, policy=trial.policy)
-        search.trials.filter(number=trial.number).update(pictures=path)
+def _picture_best(search: PolicySearch) -> None:
+    for trial in best_trials(search):
+        if not trial.pictures and trial.policy is not None:
+            path = examples_draw(project=search.project, policy=policy_from(trial.policy))
+            search.trials.filter(pk=trial.pk).update(pictures=path)
 
 
 def _finish(search: PolicySearch, verdict: Verdict) -> None:
@@ -187,7 +194,7 @@ def _finish(search: PolicySearch, verdict: Verdict) -> None:
         "search": config.search,
         "trials": search.trials.filter(kind="search").count(),
         "diverged": search.trials.filter(diverged=True).count(),
-        "labels": len(search.known),
+        "labels": len(part(len(search.known), config.fraction, config.seed)),
         "seconds": round(search.seconds, 1),
         "config": config.as_json(),
         "verdict": verdict.as_json(),
@@ -201,9 +208,13 @@ def _finish(search: PolicySearch, verdict: Verdict) -> None:
             evidence=evidence,
             search=search,
         )
-        note = _words(verdict, kept)
-        if verdict.better:
+        learner = learner_of(search.project)
+        used = learner.augmentation if learner else ""
+        # What a person chose meanwhile has not been met, and is not replaced.
+        met = learner is not None and set(_rivals(learner)) <= set(config.rivals)
+        if verdict.better and met:
             Learner.objects.filter(project=search.project_id).update(augmentation=kept.name)
+        note = _words(verdict, kept, used, met=met)
         work_owned(
             search,
             state=PolicySearch.State.DONE,
@@ -215,8 +226,14 @@ def _finish(search: PolicySearch, verdict: Verdict) -> None:
         )
 
 
-def _words(verdict: Verdict, kept: AugmentationPolicy) -> str:
-    end = "it is used from now on" if verdict.better else "it is kept, and not used unless you choose it"
+def _words(verdict: Verdict, kept: AugmentationPolicy, used: str, *, met: bool) -> str:
+    end = "it is kept, and not used unless you choose it"
+    if used == kept.name:
+        end = "it is in use already"
+    elif verdict.better and met:
+        end = "features that are learned from now on use it"
+    elif verdict.better:
+        end = f"it is kept, and {used}, chosen meanwhile, stays in use"
     return f"{kept.name}, on seeds and halves of the labels that chose nothing: {verdict.words}; {end}."
 
 

@@ -46,6 +46,8 @@ def pretraining_request(
     if batch is not None and not BATCH[0] <= batch <= BATCH[1]:
         raise ValidationError(f"A batch of {batch} cannot be: give {BATCH[0]} to {BATCH[1]:,} images.")
     way = PRETRAININGS.get(method)
+    if batch is not None and way and not way.has_batch:
+        raise ValidationError(f"{way.title} has no batch to choose: leave it out.")
     if way and (lacking := lessons_lacking(project=project, way=way)):
         raise ValidationError(f"{way.title} needs {lacking}: label some images first.")
     learner = learner_of(project)
@@ -86,17 +88,27 @@ def _do(run: PretrainingRun) -> None:
     budget = _budget(run)
     learned: list[BackboneArtifact] = []
     notes: list[str] = []
-    used = ""
+    used, done = "", 0
     for place, ways in enumerate(stages):
         new: list[BackboneArtifact] = []
         for way in ways:
-            done = len(learned)
             compared = _compared(run, stages[place:])
             seconds = partial(budget.for_training, ways=count - done, compared=compared) if budget else None
-            own = features_learn(run=run, way=way, begun=done / count, share=1 / count, seconds=seconds)
+            try:
+                own = features_learn(run=run, way=way, begun=done / count, share=1 / count, seconds=seconds)
+            except ValueError as error:
+                # Of several ways, one that comes to nothing does not stop the others.
+                if count == 1:
+                    raise
+                notes.append(f"{way.title} came to nothing: {str(error).rstrip('.')}.")
+                continue
+            finally:
+                done += 1
             learned.append(own)
             pair = backbone_paired(run=run, way=way.name, own=own)
             new += [own, pair] if pair else [own]
+        if not new:
+            continue
         saw_labels = any(way.from_labels for way in ways)
         # By itself, everything there is has its chance, also what was learned in earlier runs.
         every = [] if saw_labels or run.method != BY_ITSELF else _known(run.project)
@@ -104,6 +116,8 @@ def _do(run: PretrainingRun) -> None:
         found = backbones_compared(project=run.project, candidates=[*every, *new])
         notes.append(found.note)
         used = _switch(run, found) or used
+    if not learned:
+        raise ValueError(" ".join(notes))
     work_owned(
         run,
         state=Work.State.DONE,

@@ -95,7 +95,8 @@ class PolicySearchView(LoginRequiredMixin, View):
         search, act = newest_policy_search(project), ACTS.get(request.POST.get("action", ""))
         if search and act:
             act(search=search)
-        return render(request, "learning/policy_search.html", _search_context(project))
+        context = _search_context(project)
+        return render(request, "learning/policy_search.html", {**context, "ended": not context["live"]})
 
 
 class RewardsView(LoginRequiredMixin, View):
@@ -133,7 +134,7 @@ class PolicyView(LoginRequiredMixin, View):
         kept = get_object_or_404(AugmentationPolicy, project=project, pk=pk)
         if (learner := learner_of(project)) is not None:
             learner_update(learner=learner, augmentation=kept.name)
-            messages.success(request, f"Networks of this project learn with {kept.name} from now on.")
+            messages.success(request, f"Features that are learned from now on use {kept.name}.")
         return redirect("learning:augmentation", slug)
 
 
@@ -179,7 +180,7 @@ def _sent(request: SignedInRequest) -> object:
         raise ValidationError("The file is larger than any policy: choose the JSON file of an exported one.")
     try:
         return json.loads(file.read())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValidationError(f"'{file.name}' is not JSON: choose the file of an exported policy.") from None
 
 

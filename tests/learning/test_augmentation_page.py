@@ -76,6 +76,7 @@ def test_a_search_is_begun_followed_paused_and_ended_on_its_page(project: Projec
     assert "3 of " in ended
     assert "trials were done. No policy is kept of it, and what is in use stays in use." in ended
     assert "hx-trigger" not in ended
+    assert "Begin another" in ended
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -108,7 +109,7 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
         ({"rate": "inf"}, "Write the learning rate of the controller as a number."),
         ({"rate": "-0.1"}, "learning rate must lie between 0 and 1, not be -0.1."),
         ({"minutes": "-1"}, "It cannot take -1 minutes"),
-        ({"fraction": "10"}, "There are 3 labels for 10 classes"),
+        ({"fraction": "10"}, "10% of the labels are to be used. There are 3 labels for 10 classes"),
         ({"seed": "x"}, "Write the seed as a whole number, or leave it empty."),
         ({"seed": "-3"}, "The seed must be"),
         ({"search": "guess"}, "There is no search"),
@@ -134,12 +135,18 @@ def test_a_policy_is_exported_imported_and_used(project: Project, manager: Clien
     assert "The policy mine is kept." in answer
     assert "Turn at 50% for 50%" in answer
     again = AugmentationPolicy.objects.get(project=project)
-    assert (
-        "learn with mine from now on"
-        in manager.post(f"{page}policies/{again.pk}/", follow=True).content.decode()
-    )
+    answer = manager.post(f"{page}policies/{again.pk}/", follow=True).content.decode()
+    assert "Features that are learned from now on use mine." in answer
     assert learner_of(project).augmentation == "mine"
-    for wrong, words in ((b"{", "is not JSON"), (b"[]", "This is not an exported policy")):
+    huge = data.replace(b'"probability": 0.5', b'"probability": 1' + 400 * b"0")
+    for wrong, words in (
+        (b"{", "is not JSON"),
+        (100_000 * b"[", "is not JSON"),
+        (b"[]", "This is not an exported policy"),
+        (data.replace(b'"by hand"', b"NaN"), "cannot hold NaN"),
+        (data.replace(b'"by hand"', rb'"\u0000"'), "can hold a NUL character"),
+        (huge, "probability and magnitude lie between 0 and 1"),
+    ):
         file = io.BytesIO(wrong)
         file.name = "x.json"
         assert words in manager.post(f"{page}policies/", {"policy": file}, follow=True).content.decode()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ class Applied:
             known = ", ".join(OPERATIONS)
             raise ValueError(f"There is no operation '{self.operation}'; there are: {known}.")
         for name, value in (("probability", self.probability), ("magnitude", self.magnitude)):
-            if not (math.isfinite(value) and 0 <= value <= 1):
+            if not 0 <= value <= 1:
                 raise ValueError(f"The {name} of {self.operation} must lie between 0 and 1, not be {value}.")
 
     @property
@@ -135,5 +134,7 @@ def _applied(data: object, number: int) -> Applied:
             raise ValueError(f"The {name} of an operation of sub-policy {number} cannot be {data[name]!r}.")
     try:
         return Applied(data["operation"], float(data["probability"]), float(data["magnitude"]))
+    except OverflowError:
+        raise ValueError(f"Sub-policy {number}: probability and magnitude lie between 0 and 1.") from None
     except ValueError as error:
         raise ValueError(f"Sub-policy {number}: {error}") from None

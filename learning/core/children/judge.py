@@ -13,7 +13,7 @@ from learning.core.augmentation import AUGMENTATIONS, Augment
 from learning.core.children.children import ChildDiverged, Children, children_train
 from learning.core.methods.folds import Rows, folds
 from learning.core.policy_search.base import Judged
-from learning.core.policy_search.labels import too_few
+from learning.core.policy_search.labels import part, too_few
 from learning.core.policy_search.plan import ChildPlan
 from learning.core.policy_search.session import Trial
 from learning.core.pretraining import Answered
@@ -36,7 +36,8 @@ class Judge:
         self, known: Answered, classes: int, plan: ChildPlan, seed: int, *, fraction: float = 1.0
     ) -> None:
         """`fraction`: of the labels, the rest is left out. Raises ValueError where there are too few."""
-        known = part_of(known, fraction, seed)
+        rows = part(len(known.labels), fraction, seed)
+        known = Answered(known.images[rows], known.labels[rows])
         if lacking := too_few(known.labels, classes):
             raise ValueError(lacking)
         self.images = channels_first(known.images)
@@ -98,12 +99,3 @@ def channels_first(images: NDArray[np.uint8]) -> torch.Tensor:
     if (images == images[..., :1]).all():
         images = images[..., :1]
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-
-
-def part_of(known: Answered, fraction: float, seed: int) -> Answered:
-    """A random part."""
-    count = round(fraction * len(known.labels))
-    if count >= len(known.labels):
-        return known
-    rows = np.sort(np.random.default_rng([seed, 7]).permutation(len(known.labels))[:count])
-    return Answered(known.images[rows], known.labels[rows])

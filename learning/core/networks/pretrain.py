@@ -119,7 +119,9 @@ def pretrain(
             optimizer.step()
             total += float(loss.detach())
         if not np.isfinite(total):
-            raise ValueError(f"The loss is not finite any more in epoch {epoch + 1}: give a smaller 'rate'.")
+            raise ValueError(
+                f"The loss is not finite any more in epoch {epoch + 1}: try another batch, or way."
+            )
         keep(_checkpoint(made_of, epoch + 1, parts, optimizer, generator))
         words = f"epoch {epoch + 1} of {plan.epochs}, loss {total / plan.steps:.3f}"
         report((epoch + 1) / plan.epochs, words)
@@ -142,6 +144,7 @@ def epochs_within(
     method: Pretraining,
     config: Mapping[str, Any],
     network: Network | None,
+    augment: Augment | None = None,
 ) -> int:
     """How many epochs fit into what is left of `seconds` once one has been timed on this machine; at least
     one.
@@ -150,7 +153,7 @@ def epochs_within(
         return 1
     began = time.perf_counter()
     few = replace(lessons, pool=lessons.pool[: TIMED * method.how.batch])
-    pretrain(few, method, {**config, "epochs": 1}, 0, network=network)
+    pretrain(few, method, {**config, "epochs": 1}, 0, network=network, augment=augment)
     timed = plan_of(len(few.pool), method.how, config).steps
     steps = plan_of(len(lessons.pool), method.how, config).steps
     took = time.perf_counter() - began

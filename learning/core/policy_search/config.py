@@ -1,6 +1,5 @@
 """What a person chooses of a search; defaults work."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -77,7 +76,7 @@ def _known(what: str, data: object, kind: type[SearchConfig | SearchSpace | Chil
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _whole(what: str, value: object, limits: tuple[int, int]) -> None:

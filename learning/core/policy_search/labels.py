@@ -1,4 +1,4 @@
-"""Which labels a search can work with."""
+"""Which labels a search works with, and can work with."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,3 +14,11 @@ def too_few(labels: NDArray[np.int64], classes: int) -> str:
     if (counts >= 2).sum() < 2:
         return "No two classes have two labels each, one to learn and one to ask: label more."
     return ""
+
+
+def part(count: int, fraction: float, seed: int) -> NDArray[np.int64]:
+    """The rows of the labels that a search uses, in order: a random part."""
+    kept = round(fraction * count)
+    if kept >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng([seed, 7]).permutation(count)[:kept])

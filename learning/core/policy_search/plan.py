@@ -1,6 +1,5 @@
 """How a child is trained: settings a person can choose."""
 
-import math
 from dataclasses import dataclass
 
 WIDTHS = {"small": (16, 32, 64), "medium": (32, 64, 128)}
@@ -22,7 +21,7 @@ class ChildPlan:
     rate: float = 1e-2
 
     def __post_init__(self) -> None:
-        if self.size not in WIDTHS:
+        if not isinstance(self.size, str) or self.size not in WIDTHS:
             raise ValueError(f"There is no child '{self.size}'; there are: {', '.join(WIDTHS)}.")
         for what, value, (low, high) in (
             ("looked_at", self.looked_at, LOOKED_AT),
@@ -31,5 +30,5 @@ class ChildPlan:
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ValueError(f"A child's {what} must be whole, from {low:,} to {high:,}, not {value!r}.")
         number = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
-        if not (number and math.isfinite(self.rate) and 0 < self.rate < 1):
+        if not (number and 0 < self.rate < 1):
             raise ValueError(f"A child's learning rate must lie between 0 and 1, not be {self.rate!r}.")

@@ -119,7 +119,10 @@ class Session:
             return []
         candidate, policy = self._winner()
         met: dict[str, Policy | None] = {candidate: policy, NONE: None}
-        return self._scored("confirmation", {**met, **self.config.rivals}, CONFIRMATION_SEEDS)
+        for name, rival in self.config.rivals.items():
+            # A kept policy may have any name, also the candidate's.
+            met[f"{name}, in use" if name in met else name] = rival
+        return self._scored("confirmation", met, CONFIRMATION_SEEDS)
 
     def _winner(self) -> tuple[str, Policy]:
         means = {name: float(np.mean(of_it)) for name, of_it in self._rewards("finalist").items()}

@@ -103,6 +103,11 @@ class Pretraining:
         return bool(self.needs)
 
     @property
+    def has_batch(self) -> bool:
+        """Whether there is a batch to choose."""
+        return isinstance(self.how, Loop) and self.how.least is not None
+
+    @property
     def draws(self) -> bool:
         return isinstance(self.how, Loop) and self.how.draws
 

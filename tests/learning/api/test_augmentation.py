@@ -35,7 +35,8 @@ def manager() -> Client:
         ('{"child": {"rate": 0}}', "A child's learning rate must lie between 0 and 1, not be 0."),
         (
             '{"fraction": 0.1}',
-            "There are 3 labels for 10 classes: a search needs one of each at least.",
+            "10% of the labels are to be used. There are 3 labels for 10 classes: a search needs one of "
+            "each at least.",
         ),
     ],
 )

@@ -13,12 +13,15 @@ from django.utils.html import escape
 from labelling.models import Item, Membership, Project
 from learning.core.augmentation import AUGMENTATIONS, Applied, Policy
 from learning.core.networks import pretrain as training_loop
+from learning.core.policy_search.config import config_from
+from learning.core.policy_search.verdict import Verdict
 from learning.models import AugmentationPolicy, Learner, PolicySearch, PolicyTrial, PretrainingRun
 from learning.policy_selectors import augmentations_of, best_trials, rewards_of, search_progress
 from learning.services import policy_search, policy_trials
 from learning.services.backbones import backbone_artifact
 from learning.services.learners import learner_update
 from learning.services.policies import (
+    PATIENCE,
     augment_named,
     policies_to_picture,
     policy_export,
@@ -33,7 +36,7 @@ from learning.services.policy_search import (
     policy_search_request,
     policy_search_resume,
 )
-from learning.services.policy_trials import trial_judge_next
+from learning.services.policy_trials import judge_of, trial_judge_next
 from learning.services.pretraining import pretraining_do, pretraining_request
 from learning.services.work import ATTEMPTS, works_take_over, works_to_send
 from tests import factories
@@ -162,6 +165,48 @@ def test_it_is_paused_and_goes_on_and_is_helped(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("quick_finals")
+@pytest.mark.parametrize("chosen", ["views", "none", "rand-augment"])
+def test_what_a_person_chose_meanwhile_is_not_replaced(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = labelled_project()
+    monkeypatch.setattr(Verdict, "better", True)
+    search = policy_search_request(project=project, config=QUICK)
+    learner_update(learner=learner_of(project), augmentation=chosen)
+    assert policy_search_do(search_id=search.pk)
+    search.refresh_from_db()
+    kept = AugmentationPolicy.objects.get(search=search)
+    # It has met the views, which were in use, and none.
+    met = chosen != "rand-augment"
+    assert learner_of(project).augmentation == (kept.name if met else chosen)
+    assert (f"{chosen}, chosen meanwhile, stays in use" in search.note) is not met
+    assert all(one.pictures for one in best_trials(search))
+    again = policy_search_request(project=project, config=QUICK)
+    learner_update(learner=learner_of(project), augmentation=kept.name)
+    assert policy_search_do(search_id=again.pk)
+    again.refresh_from_db()
+    assert again.note.endswith("; it is in use already.")
+
+
+def test_what_is_asked_for_is_what_is_judged() -> None:
+    """Of few labels of a class, a part may hold none: said before anything starts, or not at all."""
+    project, truth = digits_project(60)
+    embed_all()
+    label_items(project, truth, 40)
+    judged, refused = 0, []
+    for seed in range(20):
+        config = {**QUICK, "seed": seed, "fraction": 0.3}
+        try:
+            search = policy_search_request(project=project, config=config)
+        except ValidationError as error:
+            refused += error.messages
+            continue
+        judge_of(search, config_from(search.config))
+        policy_search_end(search=search)
+        judged += 1
+    assert judged
+    assert all(one.startswith("30% of the labels are to be used. ") for one in refused)
+
+
+@pytest.mark.usefixtures("quick_finals")
 def test_minutes_end_the_proposals_and_density_matching_ends_with_children() -> None:
     project = labelled_project()
     config = {**QUICK, "trials": 500, "search": "density-matching"}
@@ -205,7 +250,11 @@ def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pyte
         ({"trials": 0}, None, "The number of trials must be"),
         ({"rate": 0}, None, "learning rate must lie between"),
         ({"rate": float("nan")}, None, "learning rate must lie between"),
-        ({"fraction": 0.1}, None, "There are 4 labels for 10 classes"),
+        ({"fraction": 0.1}, None, "10% of the labels are to be used. There are 4 labels for 10 classes"),
+        ({"search": ["ppo"]}, None, r"There is no search '\['ppo'\]'"),
+        ({"child": {"size": []}}, None, r"There is no child '\[\]'"),
+        ({"rate": 10**400}, None, "learning rate must lie between"),
+        ({"rivals": {}}, None, "Rivals cannot be chosen"),
         ({"child": 3}, None, "The child must be an object of settings, not 3"),
         ({}, 0.0, "It cannot take 0 minutes"),
         ({}, float("nan"), "It cannot take nan minutes"),
@@ -237,15 +286,19 @@ def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> No
     imported = policy_import(project=other, data=data)
     assert (imported.name, imported.digest, imported.evidence) == ("mine", POLICY.digest, {"trials": 3})
     assert policy_import(project=other, data={**data, "name": "again"}) == imported
-    asked = policies_to_picture()
-    assert set(asked) == {kept.pk, imported.pk}
+    assert policies_to_picture() == [imported.pk]  # the other's project has no image
     assert policies_to_picture() == []
-    for pk in asked:
-        policy_picture(policy_id=pk)
+    # Whoever was asked may be gone.
+    AugmentationPolicy.objects.update(picture_asked_at=timezone.now() - PATIENCE)
+    assert policies_to_picture() == [imported.pk]
+    policy_picture(policy_id=imported.pk)
+    policy_picture(policy_id=kept.pk)
     imported.refresh_from_db()
     kept.refresh_from_db()
     assert default_storage.exists(imported.pictures)
-    assert kept.pictures == ""  # its project has no image
+    assert kept.pictures == ""
+    AugmentationPolicy.objects.update(picture_asked_at=None)
+    assert policies_to_picture() == []
     changed = {**data, "policy": Policy(((Applied("invert", 0.5, 0.5),),)).as_json()}
     for bad, sentence in (
         ({"format": "x"}, "not an exported policy"),

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -133,7 +134,8 @@ def test_by_itself_it_learns_compares_and_goes_on_with_the_best() -> None:
     assert learner_of(project).backbone in offered
     grown = backbone_artifact(name=run.config["made"]["softmatch"])
     assert grown.origin in offered
-    settings = {"epochs": 1, "batch": 32}
+    # The rate goes with the batch that was chosen: 1e-3 at 128.
+    settings = {"epochs": 1, "batch": 32, "rate": 5e-4}
     assert grown.card == {
         "way": "softmatch",
         "augmentation": "views",
@@ -269,3 +271,24 @@ def test_a_manager_ends_it_and_a_bad_request_gets_a_sentence(monkeypatch: pytest
         pretraining_request(project=project, method="guess")
     with pytest.raises(ValidationError, match="at least two images"):
         pretraining_request(project=factories.project(), method="vicreg")
+
+
+def test_by_itself_one_way_that_comes_to_nothing_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    project, _ = digits_project(60)
+    embed_all()
+    learned = features.features_learn
+
+    def without_vicreg(**given: Any) -> object:
+        if given["way"].name == "vicreg":
+            raise ValueError("Not even the smallest batch fits.")
+        return learned(**given)
+
+    monkeypatch.setattr("learning.services.pretraining.features_learn", without_vicreg)
+    run = pretraining_request(project=project, method="by-itself")
+    assert pretraining_do(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, list(run.config["made"])) == ("done", ["pca"])
+    assert "VICReg came to nothing: Not even the smallest batch fits. " in run.note
+    for method in ("pca", "meta-learning"):
+        with pytest.raises(ValidationError, match="has no batch to choose: leave it out"):
+            pretraining_request(project=project, method=method, batch=16)

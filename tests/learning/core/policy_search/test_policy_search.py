@@ -110,6 +110,17 @@ def test_a_session_proposes_tries_the_best_again_and_compares_the_winner() -> No
     assert len({one.seed for one in finals}) == CONFIRMATION_SEEDS
 
 
+def test_a_rival_may_have_the_candidates_name() -> None:
+    rival = SearchSpace().policy((0,) * 30)
+    session = Session(quick(rivals={"trial 7": rival.as_json()}))
+    done = run(session)
+    found = session.verdict()
+    assert found.candidate == "trial 7"
+    assert list(found.over) == ["none", "trial 7, in use"]
+    met = {one.candidate: one.policy for one in done if one.kind == "confirmation"}
+    assert met == {"trial 7": done[6].policy, "none": None, "trial 7, in use": rival}
+
+
 def test_one_that_was_interrupted_goes_on_from_what_it_was_told() -> None:
     config = quick(search="ppo")
     whole = run(Session(config))
