@@ -9,9 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labelling.models import Membership
+from learning.core.policy_search.session import Trial
 from learning.models import AugmentationPolicy, PolicySearch
 from learning.services import policy_search
-from learning.services.policy_search import policy_search_do
+from learning.services.policy_search import AskForHelp, policy_search_do
 from tests import factories
 from tests.learning.digits import digits_project, embed_all, label_items, learner_of
 
@@ -51,14 +52,13 @@ def test_a_search_is_watched_until_its_policy_is_used(
     PolicySearch.objects.filter(pk=search.pk).update(config=config)
 
     # A worker judges two batches; then the manager pauses.
-    judged, batches = policy_search._judged, []
+    judged = policy_search._judged
 
-    def pauses_after_two(*given: object) -> list[float]:
-        if len(batches) == 2:
+    def pauses_after_two(search: PolicySearch, batch: list[Trial], ask_for_help: AskForHelp) -> list[float]:
+        if batch[0].number == 20:
             page.get_by_role("button", name="Pause").click()
             expect(status).to_contain_text("Paused: 20 of ")
-        batches.append(given)
-        return judged(*given)
+        return judged(search, batch, ask_for_help)
 
     monkeypatch.setattr(policy_search, "_judged", pauses_after_two)
     assert not policy_search_do(search_id=search.pk)
