@@ -36,9 +36,12 @@ FINAL = ChildPlan("medium", looked_at=6_000, batch=64)
 SHORT = ChildPlan(looked_at=600)
 COUNTS = (200, 1_000)
 FEW_LABELS, FEW_LABELS_AIM = 200, 1.5  # points over none
+SETS = ("digits", "MNIST-5k", "Fashion-MNIST")
 SOURCES = (
+    "benchmarks/augment_runs.py",
     "learning/core/augmentation",
     "learning/core/children",
+    "learning/core/methods/folds.py",
     "learning/core/networks/controller.py",
     "learning/core/networks/network.py",
     "learning/core/networks/policy_gradient.py",
@@ -63,14 +66,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="draws of labels (5)")
     parser.add_argument("--trials", type=int, default=300, help="of each search (300)")
     parser.add_argument("--labels", type=int, nargs="+", default=list(COUNTS))
-    parser.add_argument("--sets", nargs="+", default=["digits", "MNIST-5k", "Fashion-MNIST"])
-    parser.add_argument("--searches", nargs="+", default=list(SEARCHED))
-    parser.add_argument("--fixed", nargs="+", default=list(AUGMENTATIONS))
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument(
+        "--searches", nargs="+", default=list(SEARCHED), choices=SEARCHED, help=f"beside {LEARNER}"
+    )
+    parser.add_argument(
+        "--fixed", nargs="+", default=list(AUGMENTATIONS), choices=list(AUGMENTATIONS), help="beside none"
+    )
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no further search after so many")
     parser.add_argument(
         "--keep", type=Path, default=Path("var/benchmarks/augment"), help="where results are kept"
     )
     options = parser.parse_args()
+    # What the claims are about is always measured.
+    options.searches = list(dict.fromkeys([*options.searches, LEARNER]))
+    options.fixed = list(dict.fromkeys([*options.fixed, "none", BESIDE]))
     if options.quick:
         options.sets, options.labels, options.seeds, options.trials = ["digits"], [200], 1, 10
         options.searches, options.fixed = ["random", "ppo"], ["none", BESIDE]

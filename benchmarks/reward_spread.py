@@ -43,7 +43,7 @@ def main() -> None:
                 continue
             key: Key = (data, options.labels, 0)
             jobs = [
-                (key, ChildPlan(), "children", Trial(0, "search", 1_000 * seed, "random", policy))
+                (key, ChildPlan(), "child", Trial(0, "search", 1_000 * seed, "random", policy))
                 for policy in policies
                 for seed in range(options.seeds)
             ]
