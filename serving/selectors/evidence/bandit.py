@@ -31,6 +31,16 @@ select count(*) as n, sum(w) as w, sum(w * r) as wr, sum(w ^ 2) as w2, sum(w ^ 2
     sum(w ^ 2 * r ^ 2) as w2rr, sum(phi) as phi, sum(phi ^ 2) as phi2
 from valued
 """
+# Each image once, whichever arm answered: sent again and again it meets every arm, whatever their shares.
+_CONTRAST = """,
+once as (
+    select distinct on (digest) (guess = truth)::int::float8 as r,
+        case arm when 'challenger' then 1 / propensity when 'champion' then -1 / propensity else 0 end as z
+    from served where status = 'ok' and truth is not null and propensity > 0 order by digest, created_at
+)
+select count(*) as n, sum(r) as r, sum(z) as z, sum(z * r) as zr, sum(z ^ 2) as z2, sum(z ^ 2 * r) as z2r
+from once
+"""
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
@@ -49,7 +59,13 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "weights": rollout.progress["weights"],
         "labels_at_change": _labels_at_change(rollout),
         "off_policy": {arm: _off_policy(rollout, arm) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
+        "contrast": _contrast(rollout),
     }
+
+
+def _contrast(rollout: Rollout) -> dict[str, Any]:
+    [sums] = served(rollout, _CONTRAST)
+    return sums if sums["n"] else {}
 
 
 def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:
