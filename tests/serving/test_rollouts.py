@@ -4,13 +4,14 @@ import time
 
 import pytest
 
+from labelling.models import Item
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
 from serving.services.deployments import deployment_promote, deployments_consider
 from serving.services.replay import decisions_replay
 from tests import factories
 from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
-from tests.serving.rolled import Rolled, begun, images, rollout
+from tests.serving.rolled import Rolled, answer, begun, images, rollout
 
 WRONG = (1, 0)
 
@@ -91,6 +92,7 @@ def test_a_unit_keeps_its_arm_and_an_image_without_one_too(service: Service) -> 
 def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Service) -> None:
     better = trained.version(wrong.project, seed=2)
     rolled = rollout(wrong, "shadow", better, min_labels=20)
+    labelled(rolled, 24)
     asked = rolled.ask_and_report(24)
     assert {one["arm"] for one in asked} == {"champion"}
     until(lambda: Prediction.objects.filter(status="shadow").count() == 24)
@@ -102,8 +104,28 @@ def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Servic
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("promote", "better")
-    assert decision.evidence["evidence"]["only_new"] == 24
+    assert decision.evidence["evidence"]["only_new"] == decision.evidence["evidence"]["reported"] == 24
     ends(rolled, Rollout.State.PROMOTED)
+
+
+def labelled(rolled: Rolled, count: int, start: int = 1000) -> None:
+    """People have labelled the images before anybody sends them."""
+    for image, truth in images(count, start):
+        item = factories.item(rolled.service.project, data=image)
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"))
+
+
+def test_what_clients_report_of_the_champion_decides_no_shadow(wrong: Service) -> None:
+    """Corrections only: the challenger has all of them right, whatever else it has wrong."""
+    rolled = rollout(wrong, "shadow", trained.version(wrong.project, seed=2), min_labels=20)
+    rolled.ask_and_report(24)
+    until(lambda: Prediction.objects.filter(status="shadow").count() == 24)
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("hold", "few-labels")
+    evidence = decision.evidence["evidence"]
+    assert (evidence["only_new"], evidence["champion_labels"]["n"], evidence["reported"]) == (0, 0, 24)
 
 
 def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Service) -> None:

@@ -7,7 +7,7 @@ from serving.selectors.truth import served
 _PAIRS = """,
 pairs as (
     select distinct on (shadow.digest) champion.guess as old, shadow.guess as new, shadow.truth,
-        shadow.known, shadow.weight
+        shadow.known, shadow.weight, shadow.reported
     from served shadow join served champion on champion.id = shadow.shadow_of
     where shadow.status = 'shadow'
     order by shadow.digest, shadow.created_at
@@ -19,7 +19,7 @@ select count(*) as pairs, count(*) filter (where old = new) as agreements,
     count(*) filter (where old <> truth and new = truth) as only_new,
     count(*) filter (where old = truth and new <> truth) as only_old,
     count(*) filter (where old <> truth and new <> truth) as both_wrong,
-    count(known) as labels,
+    count(*) filter (where reported) as reported, count(known) as labels,
     coalesce(sum(weight) filter (where known is not null), 0) as w,
     coalesce(sum(weight ^ 2) filter (where known is not null), 0) as w2,
     coalesce(sum(weight) filter (where old = known), 0) as old_wy,
@@ -41,7 +41,8 @@ from served group by 1
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
-    [counts] = served(rollout, _PAIRS + _COUNTS)
+    # Clients saw the champion's answers only.
+    [counts] = served(rollout, _PAIRS + _COUNTS, clients=False)
     classes: dict[str, dict[str, int]] = {"old": {}, "new": {}}
     for row in served(rollout, _PAIRS + _CLASSES):
         for side, of in classes.items():
@@ -49,7 +50,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     speed = {row["told"]: row for row in served(rollout, _SPEED)}
     challenger = rollout.arms.get(name=Arm.CHALLENGER)
     labels = counts["labels"]
-    plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong")
+    plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong", "reported")
     return {
         **{name: counts[name] for name in plain},
         "champion_labels": _sums(labels, counts, "old"),
