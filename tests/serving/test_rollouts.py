@@ -5,7 +5,9 @@ import time
 import pytest
 
 from labelling.models import Item
+from serving.core.modes import ab, bandit, interleaving
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
+from serving.selectors.evidence import evidence_of
 from serving.services.deployments import deployment_promote, deployments_consider
 from serving.services.replay import decisions_replay
 from tests import factories
@@ -176,6 +178,28 @@ def test_an_arm_that_fails_is_answered_for_and_taken_back(service: Service) -> N
     assert decision is not None
     assert (decision.action, decision.rule) == ("roll_back", "errors-in-a-row")
     ends(rolled, Rollout.State.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("mode", ["ab", "bandit", "interleaving"])
+def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service: Service, mode: str) -> None:
+    broken = trained.version(service.project, features=10)
+    rolled = rollout(service, mode, broken, max_errors=0.5)
+    asked = rolled.ask_and_report(24)
+    failed = sum(one["arm"] == "challenger" for one in asked)
+    found = evidence_of(rolled.row)
+    assert (found.failures.answered, found.failures.errors) == (0, failed)  # type: ignore[attr-defined]
+    if isinstance(found, ab.Evidence):
+        assert (found.metrics["accuracy"].challenger.n, found.metrics["accuracy"].challenger.y) == (failed, 0)
+    if isinstance(found, bandit.Evidence):
+        assert (found.answers["challenger"].right, found.answers["challenger"].wrong) == (0, failed)
+        assert found.contrast is not None
+        assert (found.contrast.n, found.contrast.r) == (24, 24 - failed)
+    if isinstance(found, interleaving.Evidence):
+        assert (found.wins_champion, found.wins_challenger) == (24, 0)
+    Rollout.objects.filter(pk=rolled.pk).update(config={**rolled.row.config, "max_errors": 0.01})
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("roll_back", "errors")
 
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:

@@ -25,7 +25,8 @@ from serving.core.modes.base import (
     later,
     mode,
 )
-from serving.core.modes.figures import NORMAL, evidence_figure, share
+from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.figures import NORMAL, errors_figure, evidence_figure, share
 from serving.core.records import Settings, setting
 from serving.core.statistics.contrast import ContrastSums, contrast_half_width, contrast_p
 from serving.core.statistics.off_policy import (
@@ -58,11 +59,14 @@ class Config(Settings):
         0.05, "Chance of a wrong end", "however often it is looked at", low=0.0001, high=0.2
     )
     max_labels: int = setting(20_000, "Most labels", "without an end, a person is asked", low=20, high=10**9)
+    max_errors: float = max_errors()
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Of one arm: how many of its answers labels found right or wrong, and how many wait for a label."""
+    """Of one arm: how many of its answers labels found right or wrong, as one that failed is, and how many
+    wait for a label.
+    """
 
     right: int = 0
     wrong: int = 0
@@ -78,6 +82,7 @@ class Evidence:
     off_policy: dict[str, OffPolicySums] = field(default_factory=dict)  # by arm
     # Decisions from before it was counted have none, and compare the answers as they are.
     contrast: ContrastSums | None = None
+    failures: Failures = field(default_factory=Failures)
 
 
 class _Compared(NamedTuple):
@@ -118,6 +123,9 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str, state: State | None = None) -> Verdict:
         return Verdict(action, rule, reason, figures, state)
 
+    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    if failed:
+        return say("roll_back", *failed)
     fewest = min(one.right + one.wrong for one in answers.values())
     if fewest < config.min_labels:
         return say(
@@ -197,6 +205,7 @@ def _figures(
         found += _values(arm, evidence.off_policy.get(arm, OffPolicySums()))
     found += compared.figures
     found.append(evidence_figure("Evidence that one is better", compared.log_e, compared.alpha, labels))
+    found += errors_figure(evidence.failures, 1 - config.alpha)
     return tuple(found)
 
 

@@ -10,7 +10,6 @@ are counted, and decide nothing. All labels by people, weighted by their inclusi
 import math
 from dataclasses import dataclass, field
 
-from learning.core.confidence_sequence import anytime_interval
 from serving.core.modes.base import (
     CHALLENGER,
     CHAMPION,
@@ -23,6 +22,7 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
+from serving.core.modes.failures import Failures, failing, max_errors
 from serving.core.modes.figures import evidence_figure, odds, paired_difference, share, weighted_share
 from serving.core.records import Settings, setting
 from serving.core.statistics.agreement import jensen_shannon, kappa
@@ -52,9 +52,7 @@ class Config(Settings):
         high=1e6,
     )
     max_labels: int = setting(5000, "Most labels", "without a decision, a person is asked", low=20, high=1e7)
-    max_errors: float = setting(
-        0.01, "Share of errors allowed", "proven above it, the challenger is rolled back", low=0, high=0.5
-    )
+    max_errors: float = max_errors()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,16 +111,10 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
-    if evidence.load_failed:
-        return say("roll_back", "load-failed", "The challenger's model cannot be loaded.")
-    low_errors = anytime_interval(evidence.errors, evidence.pairs + evidence.errors, 1 - config.alpha / 2)[0]
-    if low_errors > config.max_errors:
-        return say(
-            "roll_back",
-            "errors",
-            f"At least {low_errors:.1%} of the challenger's answers are errors, "
-            f"and {config.max_errors:.1%} are allowed.",
-        )
+    failures = Failures(evidence.pairs, evidence.errors, evidence.load_failed)
+    failed = failing(failures, config.max_errors, config.alpha)
+    if failed:
+        return say("roll_back", *failed)
     if labels < config.min_labels:
         return say(
             "hold",

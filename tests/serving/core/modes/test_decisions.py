@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.core.modes import CHALLENGER, CHAMPION, Verdict, ab, bandit, canary, interleaving, shadow
+from serving.core.modes import CHALLENGER, CHAMPION, MODES, Verdict, ab, bandit, canary, interleaving, shadow
+from serving.core.modes.failures import Failures
 from serving.core.statistics.burst import RECENT
 from serving.core.statistics.contrast import ContrastSums
 from serving.core.statistics.cuped import Moments
@@ -218,6 +219,32 @@ def test_a_bandit_compares_what_both_would_have_right_of_the_same_traffic() -> N
     assert "right -4.0%" in verdict.reason
     # A decision that was stored before labels were weighed comes out as it did.
     assert said(bandit.decide(config, replace(known, contrast=None))) == ("promote", "better")
+
+
+@pytest.mark.parametrize(
+    ("mode", "better"),
+    [
+        ("ab", ab_evidence(moments(850, 1000), moments(920, 1000))),
+        ("bandit", answers((800, 200), (900, 100))),
+        ("interleaving", interleaving.Evidence(30, 70, 900)),
+    ],
+)
+def test_a_challenger_that_fails_is_taken_back_however_good_its_other_answers_are(
+    mode: str, better: ab.Evidence | bandit.Evidence | interleaving.Evidence
+) -> None:
+    def decided(failures: Failures) -> Verdict:
+        found: Verdict = MODES[mode].decide(MODES[mode].config(), replace(better, failures=failures))
+        return found
+
+    assert said(decided(Failures())) == ("promote", "better")
+    assert said(decided(Failures(2000, 10))) == ("promote", "better")
+    found = decided(Failures(1800, 200))
+    assert said(found) == ("roll_back", "errors")
+    assert [one.value for one in found.figures if one.name == "failures"] == [0.1]
+    assert said(decided(Failures(load_failed=True))) == ("roll_back", "load-failed")
+    # Without any labels too.
+    better = type(better)()
+    assert said(decided(Failures(20, 20))) == ("roll_back", "errors")
 
 
 def test_interleaving() -> None:
