@@ -5,7 +5,7 @@ import time
 import pytest
 
 from labelling.models import Item
-from serving.core.modes import ab, bandit, interleaving
+from serving.core.modes import ab, bandit, interleaving, shadow
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
 from serving.selectors.evidence import evidence_of
 from serving.services.deployments import deployment_promote, deployments_consider
@@ -108,6 +108,17 @@ def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Servic
     assert (decision.action, decision.rule) == ("promote", "better")
     assert decision.evidence["evidence"]["only_new"] == decision.evidence["evidence"]["reported"] == 24
     ends(rolled, Rollout.State.PROMOTED)
+
+
+def test_an_image_on_which_a_shadow_fails_again_and_again_is_one_error(service: Service) -> None:
+    rolled = rollout(service, "shadow", trained.version(service.project, features=10))
+    [first, second] = [image for image, _ in images(2)]
+    for image in (first, second, first, first):
+        rolled.ask(image)
+    until(lambda: Prediction.objects.filter(status="broken").count() == 4)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, shadow.Evidence)
+    assert (found.errors, found.pairs) == (2, 0)
 
 
 def labelled(rolled: Rolled, count: int, start: int = 1000) -> None:

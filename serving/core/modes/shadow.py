@@ -74,7 +74,7 @@ class Evidence:
     agreements: int = 0
     champion_classes: dict[str, int] = field(default_factory=dict)  # how often each best guess, of the pairs
     challenger_classes: dict[str, int] = field(default_factory=dict)
-    errors: int = 0  # of the challenger; not among the pairs
+    errors: int = 0  # images the challenger failed on at first; not among the pairs, and counted like them
     dropped: int = 0  # never seen by it, because it was too slow
     reported: int = 0  # pairs whose client told the true label; 0 in decisions from before it was left out
     champion_p50_ms: float | None = None
