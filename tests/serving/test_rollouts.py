@@ -74,10 +74,19 @@ def test_a_unit_keeps_its_arm_and_an_image_without_one_too(service: Service) -> 
     assert len({rolled.ask(image)["arm"] for _ in range(3)}) == 1
     units = {f"user-{n}": rolled.ask(image, **{"X-Unit-Key": f"user-{n}"})["arm"] for n in range(16)}
     assert set(units.values()) == {"champion", "challenger"}
+    began = rolled.row.phase_since
     rolled.act("pause")
     assert rolled.ask(image)["arm"] == "champion"
     assert not rolled.ask(image).get("model")
     rolled.act("resume")
+    paused, resumed = Decision.objects.filter(rollout=rolled.pk, action__in=["pause", "resume"]).order_by(
+        "id"
+    )
+    assert began is not None
+    # The time that it was paused holds no step.
+    away = (rolled.row.phase_since or began) - began
+    assert abs(away - (resumed.created_at - paused.created_at)).total_seconds() < 0.1
+    assert away.total_seconds() > 0
     for unit, arm in units.items():
         path = f"{service.predict_path}?unit={unit}"
         answer = service.client.post(path, image, content_type="image/png").json()
