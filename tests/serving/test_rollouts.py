@@ -171,7 +171,7 @@ def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Serv
         assert in_blocks == gathered[arm]["requests"] > 0
     rolled.loaded()
     before = dict(Prediction.objects.filter(rollout=rolled.pk).values_list("digest", "arm"))
-    again = [rolled.ask(image) for image, _ in images(60)]
+    again = rolled.ask_and_report(60)
     after = dict(Prediction.objects.filter(rollout=rolled.pk, phase=2).values_list("digest", "arm"))
     assert {digest for digest, arm in before.items() if arm == "challenger"} < {
         digest for digest, arm in after.items() if arm == "challenger"
@@ -180,6 +180,10 @@ def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Serv
     decision = rolled.look()
     assert decision is not None
     assert decision.action == "promote"
+    labels = decision.evidence["evidence"]["labels"]
+    # An image that both steps sent is one label of an arm.
+    for arm, step in (("champion", before), ("challenger", after)):
+        assert sum(one[f"{arm}_labels"] for one in labels) == list(step.values()).count(arm)
     ends(rolled, Rollout.State.PROMOTED)
 
 
