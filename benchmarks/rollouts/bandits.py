@@ -136,7 +136,7 @@ def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
                 table.tell(
                     f"{name}: {title} of the worse arm, error", float(error.mean()), "points", runs, spread
                 )
-    _wrong_ends(table, rng, 8 if quick else 100)
+    _wrong_ends(table, rng, 4 if quick else 100)
 
 
 def _wrong_ends(table: Table, rng: np.random.Generator, runs: int) -> None:
