@@ -3,7 +3,8 @@
 A prediction's truth is what its client reported, else what people say of the same image. Only labels that
 came about without regard to the arm count:
 
-- a client's feedback (weight 1);
+- a client's feedback (weight 1), unless clients see one arm's answers only, as in a shadow: who reports
+  mistakes and not what was right finds only the other arm right, and nobody knows who does;
 - an image that people had labelled before the answer (weight 1);
 - an image of the audit, a uniform draw of all images sent (weight 1 / its share, for Hajek's estimate).
 
@@ -36,7 +37,7 @@ with said as (
 served as (
     select p.id, p.phase, p.arm, p.status, p.unit, p.digest, p.propensity, p.infer_ms, p.created_at,
         p.shadow_of, p.top, p.trace, p.top -> 0 ->> 'label' as guess, p.trace ->> 'guess' as context,
-        (p.trace ->> 'sure')::float8 as sure,
+        (p.trace ->> 'sure')::float8 as sure, feedback.id is not null as reported,
         case when p.created_at <= statement_timestamp() - make_interval(secs => %(maturity)s)
             and (told.id is not null or said.at < p.created_at or p.audited)
             then coalesce(told.name, people.name) end as truth,
@@ -46,7 +47,7 @@ served as (
             else 1.0::float8 / coalesce(p.inclusion, nullif(%(audit)s::float8, 0)) end as weight
     from serving_prediction p
     left join serving_feedback feedback on feedback.prediction_id = coalesce(p.shadow_of, p.id)
-    left join labelling_label told on told.id = feedback.label_id
+    left join labelling_label told on told.id = feedback.label_id and %(clients)s
     left join said on said.digest = p.digest and not said.suggested
         and (said.split = 'holdout' or said.first > %(learned)s)
         and (said.at < p.created_at or p.audited or p.inclusion is not null)
@@ -57,14 +58,17 @@ served as (
 """
 
 
-def served(rollout: Rollout, statement: str, **more: str | float) -> list[dict[str, Any]]:
-    """The rows of a statement over `served`, by their columns' names."""
+def served(
+    rollout: Rollout, statement: str, *, clients: bool = True, **more: str | float
+) -> list[dict[str, Any]]:
+    """The rows of a statement over `served`, by their columns' names. `clients`: their feedback is truth."""
     arms = ModelVersion.objects.filter(pk__in=rollout.arms.values("model_version"))
     params: dict[str, str | float] = {
         "rollout": rollout.pk,
         "project": rollout.project_id,
         "question": rollout.question_id,
         "maturity": rollout.maturity_seconds,
+        "clients": clients,
         "audit": rollout.audit_share,
         "learned": arms.aggregate(newest=Max("run__through_annotation"))["newest"] or 0,
         **more,

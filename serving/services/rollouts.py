@@ -115,6 +115,8 @@ def rollout_act(*, rollout: Rollout, act: str, actor: User, reason: str = "") ->
     challenger, previous = rollout.challenger, deployment.champion
     if act == "start":
         _begin(rollout, deployment, challenger)
+    if act == "resume":
+        _leave_out_pause(rollout)
     if act == "promote":
         deployment.automatic = False
         champion_set(deployment, challenger)
@@ -166,6 +168,13 @@ def _begin(rollout: Rollout, deployment: Deployment, challenger: ModelVersion) -
     )
     rollout.started_at = rollout.phase_since = timezone.now()
     rollout.slow_ms = champion_slow_ms(deployment.champion)
+
+
+def _leave_out_pause(rollout: Rollout) -> None:
+    """While it was paused the champion answered everyone, which holds no step and says nothing of one."""
+    paused = Decision.objects.filter(rollout=rollout, action="pause").latest("id")
+    began = rollout.phase_since or rollout.created_at
+    rollout.phase_since = began + (timezone.now() - paused.created_at)
 
 
 def _refuse_challenger(deployment: Deployment, challenger: ModelVersion) -> None:

@@ -175,14 +175,14 @@ def test_a_manager_tries_a_version_and_it_is_promoted_by_what_clients_report(
     page.get_by_role("link", name="New rollout").click()
     newest = str(page.locator("#challenger option").nth(1).get_attribute("value"))
     page.select_option("#challenger", newest)
-    page.check("[name=mode][value=shadow]")
-    page.get_by_text("Settings of Shadow").click()
-    page.fill("[name=shadow-min_labels]", "20")
+    page.check("[name=mode][value=interleaving]")
+    page.get_by_text("Settings of Interleaving").click()
+    page.fill("[name=interleaving-min_votes]", "20")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#state")).to_have_text("running")
     expect(page.get_by_role("button", name="Roll back")).to_be_visible()
-    eventually(stack, "select count(*) > 0 from serving_decision where rule = 'few-labels'")
-    expect(page.locator("#waits-for")).to_contain_text("Waits for labels", timeout=10_000)
+    eventually(stack, "select count(*) > 0 from serving_decision where rule = 'few-votes'")
+    expect(page.locator("#waits-for")).to_contain_text("Waits for choices", timeout=10_000)
 
     key = stack.credentials["api_key"]
     api = f"{stack.url}/api/v1/projects/digits"

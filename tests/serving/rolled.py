@@ -1,13 +1,16 @@
 """A rollout as its users see it: a manager's program begins it, clients ask and report, the tick looks."""
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.test import Client
 from django.utils import timezone
 
+from labelling.models import Item, Label
+from labelling.services.annotations import annotation_record
 from learning.models import ModelVersion
 from serving.models import Decision, Rollout
 from serving.services.champions import champions
@@ -119,3 +122,18 @@ def begun(
     )
     assert made.status_code == 201, made.content
     return Rolled(service, manager, made.json()["id"])
+
+
+def answer(rolled: Rolled, items: Iterable[Item]) -> None:
+    """Somebody labels them, rightly, as the queue has given them out or not."""
+    person, question = factories.member(rolled.service.project), rolled.row.question
+    for item in items:
+        annotation_record(
+            project=rolled.service.project,
+            annotator=person,
+            uuid=uuid.uuid4(),
+            item=item,
+            question=question,
+            label=Label.objects.get(question=question, name=item.metadata["truth"]),
+            seconds=1.0,
+        )

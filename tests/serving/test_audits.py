@@ -1,12 +1,8 @@
 """Labels that people give count where they came about without regard to the arms, and only there."""
 
-import uuid
-from collections.abc import Iterable
-
 import pytest
 
 from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
-from labelling.services.annotations import annotation_record
 from labelling.services.leases import lease_items
 from labelling.services.queue import RankedItem, queue_swap
 from labelling.services.wanted import items_want
@@ -24,22 +20,7 @@ from tests import factories
 from tests.labelling.answering import answer_all
 from tests.serving import trained
 from tests.serving.conftest import Service, until
-from tests.serving.rolled import Rolled, images, rollout
-
-
-def answer(rolled: Rolled, items: Iterable[Item]) -> None:
-    """Somebody labels them, rightly, as the queue has given them out or not."""
-    person, question = factories.member(rolled.service.project), rolled.row.question
-    for item in items:
-        annotation_record(
-            project=rolled.service.project,
-            annotator=person,
-            uuid=uuid.uuid4(),
-            item=item,
-            question=question,
-            label=Label.objects.get(question=question, name=item.metadata["truth"]),
-            seconds=1.0,
-        )
+from tests.serving.rolled import Rolled, answer, images, rollout
 
 
 def production_look_now() -> None:

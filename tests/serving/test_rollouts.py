@@ -4,13 +4,16 @@ import time
 
 import pytest
 
+from labelling.models import Item
+from serving.core.modes import ab, bandit, interleaving, shadow
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
+from serving.selectors.evidence import evidence_of
 from serving.services.deployments import deployment_promote, deployments_consider
 from serving.services.replay import decisions_replay
 from tests import factories
 from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
-from tests.serving.rolled import Rolled, begun, images, rollout
+from tests.serving.rolled import Rolled, answer, begun, images, rollout
 
 WRONG = (1, 0)
 
@@ -71,10 +74,19 @@ def test_a_unit_keeps_its_arm_and_an_image_without_one_too(service: Service) -> 
     assert len({rolled.ask(image)["arm"] for _ in range(3)}) == 1
     units = {f"user-{n}": rolled.ask(image, **{"X-Unit-Key": f"user-{n}"})["arm"] for n in range(16)}
     assert set(units.values()) == {"champion", "challenger"}
+    began = rolled.row.phase_since
     rolled.act("pause")
     assert rolled.ask(image)["arm"] == "champion"
     assert not rolled.ask(image).get("model")
     rolled.act("resume")
+    paused, resumed = Decision.objects.filter(rollout=rolled.pk, action__in=["pause", "resume"]).order_by(
+        "id"
+    )
+    assert began is not None
+    # The time that it was paused holds no step.
+    away = (rolled.row.phase_since or began) - began
+    assert abs(away - (resumed.created_at - paused.created_at)).total_seconds() < 0.1
+    assert away.total_seconds() > 0
     for unit, arm in units.items():
         path = f"{service.predict_path}?unit={unit}"
         answer = service.client.post(path, image, content_type="image/png").json()
@@ -91,6 +103,7 @@ def test_a_unit_keeps_its_arm_and_an_image_without_one_too(service: Service) -> 
 def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Service) -> None:
     better = trained.version(wrong.project, seed=2)
     rolled = rollout(wrong, "shadow", better, min_labels=20)
+    labelled(rolled, 24)
     asked = rolled.ask_and_report(24)
     assert {one["arm"] for one in asked} == {"champion"}
     until(lambda: Prediction.objects.filter(status="shadow").count() == 24)
@@ -102,8 +115,39 @@ def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Servic
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("promote", "better")
-    assert decision.evidence["evidence"]["only_new"] == 24
+    assert decision.evidence["evidence"]["only_new"] == decision.evidence["evidence"]["reported"] == 24
     ends(rolled, Rollout.State.PROMOTED)
+
+
+def test_an_image_on_which_a_shadow_fails_again_and_again_is_one_error(service: Service) -> None:
+    rolled = rollout(service, "shadow", trained.version(service.project, features=10))
+    [first, second] = [image for image, _ in images(2)]
+    for image in (first, second, first, first):
+        rolled.ask(image)
+    until(lambda: Prediction.objects.filter(status="broken").count() == 4)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, shadow.Evidence)
+    assert (found.errors, found.pairs) == (2, 0)
+
+
+def labelled(rolled: Rolled, count: int, start: int = 1000) -> None:
+    """People have labelled the images before anybody sends them."""
+    for image, truth in images(count, start):
+        item = factories.item(rolled.service.project, data=image)
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"))
+
+
+def test_what_clients_report_of_the_champion_decides_no_shadow(wrong: Service) -> None:
+    """Corrections only: the challenger has all of them right, whatever else it has wrong."""
+    rolled = rollout(wrong, "shadow", trained.version(wrong.project, seed=2), min_labels=20)
+    rolled.ask_and_report(24)
+    until(lambda: Prediction.objects.filter(status="shadow").count() == 24)
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("hold", "few-labels")
+    evidence = decision.evidence["evidence"]
+    assert (evidence["only_new"], evidence["champion_labels"]["n"], evidence["reported"]) == (0, 0, 24)
 
 
 def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Service) -> None:
@@ -127,7 +171,7 @@ def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Serv
         assert in_blocks == gathered[arm]["requests"] > 0
     rolled.loaded()
     before = dict(Prediction.objects.filter(rollout=rolled.pk).values_list("digest", "arm"))
-    again = [rolled.ask(image) for image, _ in images(60)]
+    again = rolled.ask_and_report(60)
     after = dict(Prediction.objects.filter(rollout=rolled.pk, phase=2).values_list("digest", "arm"))
     assert {digest for digest, arm in before.items() if arm == "challenger"} < {
         digest for digest, arm in after.items() if arm == "challenger"
@@ -136,6 +180,10 @@ def test_a_canary_widens_step_by_step_moves_nobody_and_is_promoted(service: Serv
     decision = rolled.look()
     assert decision is not None
     assert decision.action == "promote"
+    labels = decision.evidence["evidence"]["labels"]
+    # An image that both steps sent is one label of an arm.
+    for arm, step in (("champion", before), ("challenger", after)):
+        assert sum(one[f"{arm}_labels"] for one in labels) == list(step.values()).count(arm)
     ends(rolled, Rollout.State.PROMOTED)
 
 
@@ -154,6 +202,28 @@ def test_an_arm_that_fails_is_answered_for_and_taken_back(service: Service) -> N
     assert decision is not None
     assert (decision.action, decision.rule) == ("roll_back", "errors-in-a-row")
     ends(rolled, Rollout.State.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("mode", ["ab", "bandit", "interleaving"])
+def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service: Service, mode: str) -> None:
+    broken = trained.version(service.project, features=10)
+    rolled = rollout(service, mode, broken, max_errors=0.5)
+    asked = rolled.ask_and_report(24)
+    failed = sum(one["arm"] == "challenger" for one in asked)
+    found = evidence_of(rolled.row)
+    assert (found.failures.answered, found.failures.errors) == (0, failed)  # type: ignore[attr-defined]
+    if isinstance(found, ab.Evidence):
+        assert (found.metrics["accuracy"].challenger.n, found.metrics["accuracy"].challenger.y) == (failed, 0)
+    if isinstance(found, bandit.Evidence):
+        assert (found.answers["challenger"].right, found.answers["challenger"].wrong) == (0, failed)
+        assert found.contrast is not None
+        assert (found.contrast.n, found.contrast.r) == (24, 24 - failed)
+    if isinstance(found, interleaving.Evidence):
+        assert (found.wins_champion, found.wins_challenger) == (24, 0)
+    Rollout.objects.filter(pk=rolled.pk).update(config={**rolled.row.config, "max_errors": 0.01})
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("roll_back", "errors")
 
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:

@@ -2,8 +2,8 @@
 
 One observation is one unit (a client's key, or an item where there are few clients): a unit's labels are
 averaged first, because they are not independent. Labels are those of the audit stream, or other labels drawn
-without regard to the arm. x, the champion's confidence in its own answer to the same image, narrows the
-intervals (CUPED).
+without regard to the arm; an answer that failed is a wrong one. x, the champion's confidence in its own
+answer to the same image, narrows the intervals (CUPED).
 """
 
 import math
@@ -22,7 +22,8 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
-from serving.core.modes.figures import NORMAL, evidence_figure, weighted_shares
+from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.figures import NORMAL, errors_figure, evidence_figure, weighted_shares
 from serving.core.records import Settings, setting
 from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
 from serving.core.statistics.holm import holm
@@ -73,6 +74,7 @@ class Config(Settings):
     max_units: int = setting(
         20_000, "Most units", "without a decision, a person is asked", low=40, high=10**9
     )
+    max_errors: float = max_errors()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,6 +95,7 @@ class Evidence:
     units: dict[str, int] = field(default_factory=dict)  # by arm: all that were assigned, labelled or not
     metrics: dict[str, Measured] = field(default_factory=dict)  # those of the config
     weighted: dict[str, WeightedSums] = field(default_factory=dict)  # by arm: unevenly drawn labels too
+    failures: Failures = field(default_factory=Failures)
 
 
 class _Compared(NamedTuple):
@@ -132,6 +135,9 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
+    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    if failed:
+        return say("roll_back", *failed)
     if mismatch >= -math.log(MISMATCH):
         counts = evidence.units.get(CHALLENGER, 0), sum(evidence.units.values())
         return say(
@@ -216,6 +222,7 @@ def _figures(
         saved = f"{title}: noise that the champion's confidence explains"
         found.append(figure(f"{name}-saved", saved, "", one.saved, n=float(one.n)))
     found += weighted_shares(evidence.weighted)
+    found += errors_figure(evidence.failures, 1 - config.alpha)
     units = sum(evidence.units.values())
     found.append(evidence_figure("Evidence of a wrong split", mismatch, MISMATCH, units, "sample-ratio"))
     return tuple(found)

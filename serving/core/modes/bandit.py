@@ -2,11 +2,13 @@
 
 Thompson sampling in batches with delayed rewards: an answer counts when its label is there, until then it is
 pending and says nothing. Arms may be more than two. With `by_class`, the shares are chosen for each of the
-champion's best guesses by itself, once there are labels enough.
+champion's best guesses by itself, once there are labels enough. It ends by labels weighed by the chance that
+their arm had: what is hard may come when, or in the class where, one arm answers more.
 """
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +25,10 @@ from serving.core.modes.base import (
     later,
     mode,
 )
-from serving.core.modes.figures import NORMAL, evidence_figure, share
+from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.figures import NORMAL, errors_figure, evidence_figure, share
 from serving.core.records import Settings, setting
+from serving.core.statistics.contrast import ContrastSums, contrast_half_width, contrast_p
 from serving.core.statistics.off_policy import (
     OffPolicySums,
     doubly_robust,
@@ -55,11 +59,14 @@ class Config(Settings):
         0.05, "Chance of a wrong end", "however often it is looked at", low=0.0001, high=0.2
     )
     max_labels: int = setting(20_000, "Most labels", "without an end, a person is asked", low=20, high=10**9)
+    max_errors: float = max_errors()
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Of one arm: how many of its answers labels found right or wrong, and how many wait for a label."""
+    """Of one arm: how many of its answers labels found right or wrong, as one that failed is, and how many
+    wait for a label.
+    """
 
     right: int = 0
     wrong: int = 0
@@ -73,6 +80,17 @@ class Evidence:
     weights: dict[str, dict[str, float]] = field(default_factory=dict)  # the state's, now
     labels_at_change: int = 0  # labels that the present shares were made of
     off_policy: dict[str, OffPolicySums] = field(default_factory=dict)  # by arm
+    # Decisions from before it was counted have none, and compare the answers as they are.
+    contrast: ContrastSums | None = None
+    failures: Failures = field(default_factory=Failures)
+
+
+class _Compared(NamedTuple):
+    log_e: float  # against: the challenger and the champion have as many right
+    alpha: float  # at which that decides
+    better: bool
+    found: str
+    figures: tuple[Figure, ...] = ()
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -97,16 +115,17 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
 def decide(config: Config, evidence: Evidence) -> Verdict:
     answers = {CHALLENGER: Answers(), CHAMPION: Answers(), **evidence.answers}
     labels = sum(one.right + one.wrong for one in answers.values())
-    new, old = answers[CHALLENGER], answers[CHAMPION]
-    better = log_better_evidence(new.right, new.wrong, old.right, old.wrong)
-    worse = log_better_evidence(old.right, old.wrong, new.right, new.wrong)
+    compared = _compare(config, evidence.contrast, answers[CHALLENGER], answers[CHAMPION])
     chances = _chances(answers)
-    figures = _figures(config, evidence, answers, chances, max(better, worse))
-    found = f"{new.right} of {new.right + new.wrong} right against {old.right} of {old.right + old.wrong}"
+    figures = _figures(config, evidence, answers, chances, compared)
+    found = compared.found
 
     def say(action: Action, rule: str, reason: str, state: State | None = None) -> Verdict:
         return Verdict(action, rule, reason, figures, state)
 
+    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    if failed:
+        return say("roll_back", *failed)
     fewest = min(one.right + one.wrong for one in answers.values())
     if fewest < config.min_labels:
         return say(
@@ -114,10 +133,9 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
             "few-labels",
             f"Waits for labels: {fewest} of at least {config.min_labels} an arm are there.",
         )
-    enough = -math.log(config.alpha / 2)  # either side
-    if better >= enough and len(answers) == 2:
-        return say("promote", "better", f"The challenger is better: {found}.")
-    if worse >= enough and len(answers) == 2:
+    if compared.log_e >= -math.log(compared.alpha) and len(answers) == 2:
+        if compared.better:
+            return say("promote", "better", f"The challenger is better: {found}.")
         return say("roll_back", "worse", f"The challenger is worse: {found}.")
     if labels >= config.max_labels:
         return say(
@@ -135,6 +153,22 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
         return say("hold", "same-shares", f"The shares stay: {found}.")
     told = ", ".join(f"{arm} {weight:.0%}" for arm, weight in weights[ALL].items())
     return say("reweight", "thompson", f"The shares follow {labels} labels: {told}.", State(weights=weights))
+
+
+def _compare(config: Config, contrast: ContrastSums | None, new: Answers, old: Answers) -> _Compared:
+    if contrast is None:
+        better = log_better_evidence(new.right, new.wrong, old.right, old.wrong)
+        worse = log_better_evidence(old.right, old.wrong, new.right, new.wrong)
+        found = f"{new.right} of {new.right + new.wrong} right against {old.right} of {old.right + old.wrong}"
+        return _Compared(max(better, worse), config.alpha / 2, better > worse, found)
+    if contrast.n == 0:
+        return _Compared(0.0, config.alpha, False, "nothing is known of either")
+    middle, half = contrast.difference, contrast_half_width(contrast, config.alpha)
+    low, high = middle - half, middle + half
+    log_e = -math.log(max(1e-300, contrast_p(contrast, config.alpha)))
+    told = figure("accuracy", "Right", "difference", middle, low=low, high=high, n=float(contrast.n))
+    found = f"right {middle:+.1%} ({low:+.1%} to {high:+.1%})"
+    return _Compared(log_e, config.alpha, middle > 0, found, (told,))
 
 
 def _chances(answers: dict[str, Answers]) -> dict[str, float]:
@@ -155,9 +189,13 @@ def _weights(config: Config, evidence: Evidence, chances: dict[str, float]) -> d
 
 
 def _figures(
-    config: Config, evidence: Evidence, answers: dict[str, Answers], chances: dict[str, float], log_e: float
+    config: Config,
+    evidence: Evidence,
+    answers: dict[str, Answers],
+    chances: dict[str, float],
+    compared: _Compared,
 ) -> tuple[Figure, ...]:
-    found = []
+    found: list[Figure] = []
     labels = sum(one.right + one.wrong for one in answers.values())
     for arm, one in sorted(answers.items()):
         n = one.right + one.wrong
@@ -165,7 +203,9 @@ def _figures(
         found.append(figure("best", "Chance of being the best", arm, chances[arm], n=float(n)))
         found.append(figure("pending", "Answers without a label yet", arm, float(one.pending), unit="count"))
         found += _values(arm, evidence.off_policy.get(arm, OffPolicySums()))
-    found.append(evidence_figure("Evidence that one is better", log_e, config.alpha / 2, labels))
+    found += compared.figures
+    found.append(evidence_figure("Evidence that one is better", compared.log_e, compared.alpha, labels))
+    found += errors_figure(evidence.failures, 1 - config.alpha)
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from learning.core.confidence_sequence import anytime_interval
 from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, figure
+from serving.core.modes.failures import Failures
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.weighting import WeightedSums
 
@@ -42,6 +43,12 @@ def evidence_figure(title: str, log_e: float, alpha: float, n: float, name: str 
     """log10 of the odds against "no difference", and where they decide."""
     told = max(-_MOST, min(_MOST, log_e / math.log(10)))
     return figure(name, title, "", told, limit=-math.log10(alpha), n=float(n), unit="log10")
+
+
+def errors_figure(failures: Failures, level: float) -> list[Figure]:
+    """None for evidence from before they were counted."""
+    asked = failures.answered + failures.errors
+    return [share("failures", "Failed answers", CHALLENGER, failures.errors, asked, level)] if asked else []
 
 
 def odds(log_e: float, alpha: float) -> str:

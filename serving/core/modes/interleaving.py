@@ -1,13 +1,13 @@
 """Interleaving: one list of suggestions, drafted from both models' lists, and the choice is the vote.
 
 Each vote compares both models for the same person and image, so it takes a fraction of an A/B test's. What
-both lists begin with alike earns nobody a vote. The seed and the teams of each list are logged. Lists are
-shown to clients, and to annotators with images that are drawn evenly from the pool: the label they give is
-their choice.
+both lists begin with alike earns nobody a vote; where the challenger failed, every pick is the champion's.
+The seed and the teams of each list are logged. Lists are shown to clients, and to annotators with images that
+are drawn evenly from the pool: the label they give is their choice.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from learning.core.confidence_sequence import anytime_interval
 from serving.core.modes.base import (
@@ -22,7 +22,8 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
-from serving.core.modes.figures import evidence_figure, odds
+from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.figures import errors_figure, evidence_figure, odds
 from serving.core.records import Settings, setting
 from serving.core.statistics.sample_size import labels_by_pairs
 from serving.core.statistics.sign_test import log_sign_evidence
@@ -44,6 +45,7 @@ class Config(Settings):
     max_choices: int = setting(
         20_000, "Most choices", "without a decision, a person is asked", low=20, high=10**9
     )
+    max_errors: float = max_errors()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,6 +60,7 @@ class Evidence:
     ties: int = 0  # choices for neither: what both lists begin with, or nothing of the list
     shared: int = 0  # of the ties, those of what both lists begin with
     by_annotators: int = 0  # of all choices
+    failures: Failures = field(default_factory=Failures)
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -87,6 +90,9 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
+    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    if failed:
+        return say("roll_back", *failed)
     if votes < config.min_votes:
         return say(
             "hold", "few-votes", f"Waits for choices: {votes} of at least {config.min_votes} votes are there."
@@ -130,6 +136,7 @@ def _figures(config: Config, evidence: Evidence, log_e: float) -> tuple[Figure, 
         figure("ties", "Choices for neither", "", float(ties), n=float(choices), unit="count"),
         evidence_figure("Evidence that one is better", log_e, config.alpha, new + old),
         *_of_annotators(evidence, choices),
+        *errors_figure(evidence.failures, 1 - config.alpha),
     )
 
 

@@ -1,15 +1,15 @@
 """Shadow: the champion answers all, the challenger answers the same for nobody but the record.
 
 Both models are judged by the same labels, so it takes about a quarter of an A/B test's. The test counts
-labels that were drawn evenly (the audit stream): a query strategy prefers what one of the models is unsure
-of, and would favour one side of the pairs that tell. All labels, weighted by their inclusion probability, are
-shown.
+labels by people that were drawn evenly (the audit stream): a query strategy prefers what one of the models is
+unsure of, and would favour one side of the pairs that tell. So would clients, who saw the champion's answer
+only: corrected mistakes without confirmed answers are pairs that only the challenger can win. Their reports
+are counted, and decide nothing. All labels by people, weighted by their inclusion probability, are shown.
 """
 
 import math
 from dataclasses import dataclass, field
 
-from learning.core.confidence_sequence import anytime_interval
 from serving.core.modes.base import (
     CHALLENGER,
     CHAMPION,
@@ -22,6 +22,7 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
+from serving.core.modes.failures import Failures, failing, max_errors
 from serving.core.modes.figures import evidence_figure, odds, paired_difference, share, weighted_share
 from serving.core.records import Settings, setting
 from serving.core.statistics.agreement import jensen_shannon, kappa
@@ -44,12 +45,14 @@ class Config(Settings):
         high=0.2,
     )
     min_labels: int = setting(
-        100, "Least labels", "drawn evenly, before anything is decided", low=20, high=1e6
+        100,
+        "Least labels",
+        "by people, drawn evenly, before anything is decided; clients' feedback is left out",
+        low=20,
+        high=1e6,
     )
     max_labels: int = setting(5000, "Most labels", "without a decision, a person is asked", low=20, high=1e7)
-    max_errors: float = setting(
-        0.01, "Share of errors allowed", "proven above it, the challenger is rolled back", low=0, high=0.5
-    )
+    max_errors: float = max_errors()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,8 +74,9 @@ class Evidence:
     agreements: int = 0
     champion_classes: dict[str, int] = field(default_factory=dict)  # how often each best guess, of the pairs
     challenger_classes: dict[str, int] = field(default_factory=dict)
-    errors: int = 0  # of the challenger; not among the pairs
+    errors: int = 0  # images the challenger failed on at first; not among the pairs, and counted like them
     dropped: int = 0  # never seen by it, because it was too slow
+    reported: int = 0  # pairs whose client told the true label; 0 in decisions from before it was left out
     champion_p50_ms: float | None = None
     champion_p99_ms: float | None = None
     challenger_p50_ms: float | None = None
@@ -91,7 +95,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
 @mode(
     "shadow",
     title="Shadow",
-    summary="clients never see the challenger, and each label judges both models; best for a first look.",
+    summary="clients never see the challenger, and each label by people judges both; best for a first look.",
     config=Config,
     evidence=Evidence,
     split=split,
@@ -107,16 +111,10 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
-    if evidence.load_failed:
-        return say("roll_back", "load-failed", "The challenger's model cannot be loaded.")
-    low_errors = anytime_interval(evidence.errors, evidence.pairs + evidence.errors, 1 - config.alpha / 2)[0]
-    if low_errors > config.max_errors:
-        return say(
-            "roll_back",
-            "errors",
-            f"At least {low_errors:.1%} of the challenger's answers are errors, "
-            f"and {config.max_errors:.1%} are allowed.",
-        )
+    failures = Failures(evidence.pairs, evidence.errors, evidence.load_failed)
+    failed = failing(failures, config.max_errors, config.alpha)
+    if failed:
+        return say("roll_back", *failed)
     if labels < config.min_labels:
         return say(
             "hold",
@@ -192,6 +190,9 @@ def _figures(
     )
     found.append(share("errors", "Errors", CHALLENGER, evidence.errors, pairs + evidence.errors, level))
     found.append(figure("dropped", "Not seen by the challenger", "", float(evidence.dropped), unit="count"))
+    if evidence.reported:
+        told = float(evidence.reported)
+        found.append(figure("reported", "Reported by clients, not counted", "", told, n=pairs, unit="count"))
     for name, title, old, new in (
         ("p50", "Median latency", evidence.champion_p50_ms, evidence.challenger_p50_ms),
         ("p99", "99% faster than", evidence.champion_p99_ms, evidence.challenger_p99_ms),

@@ -1,6 +1,7 @@
 from typing import Any
 
 from serving.models import Arm, Rollout
+from serving.selectors.evidence.failures import failures_of
 from serving.selectors.evidence.weighted import weighted_by_arm
 from serving.selectors.truth import served
 
@@ -21,12 +22,14 @@ used as (select arm, y, case when (select bool_and(known) from units) then x els
 select arm, count(*) as n, sum(y) as y, sum(y * y) as yy, sum(x) as x, sum(x * x) as xx, sum(x * y) as xy
 from used group by arm
 """
+# What the champion said in place of an arm that failed is no merit of that arm.
 _METRICS = {
-    "accuracy": ("(guess = truth)::int", "sure", "truth is not null and status = 'ok'"),
+    "accuracy": ("(status = 'ok' and guess = truth)::int", "sure", "truth is not null"),
     "listed": (
-        "jsonb_path_exists(top, '$[*].label ? (@ == $truth)', jsonb_build_object('truth', truth))::int",
+        "(status = 'ok' and jsonb_path_exists(top, '$[*].label ? (@ == $truth)', "
+        "jsonb_build_object('truth', truth)))::int",
         "sure",
-        "truth is not null and status = 'ok'",
+        "truth is not null",
     ),
     "errors": ("(status = 'failed')::int", "0", "true"),
     "latency": ("infer_ms", "0", "status = 'ok'"),
@@ -38,6 +41,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "units": {row["arm"]: row["n"] for row in served(rollout, _UNITS)},
         "metrics": {name: _measured(rollout, name) for name in rollout.config["metrics"]},
         "weighted": weighted_by_arm(rollout),
+        "failures": failures_of(rollout),
     }
 
 

@@ -1,14 +1,16 @@
 from typing import Any
 
 from serving.models import Arm, Decision, Rollout
+from serving.selectors.evidence.failures import failures_of
 from serving.selectors.truth import served
 
-# The first answer to each image by each arm: sent again, it is no new evidence.
+# The first answer to each image by each arm: sent again, it is no new evidence. An arm that
+# failed was wrong: what the champion said in its place is no merit of its.
 _FIRST = """,
 first as (
     select distinct on (arm, digest) arm, phase, coalesce(context, '') as context, propensity, truth,
-        guess = truth as good, sure
-    from served where status = 'ok' order by arm, digest, created_at
+        case when truth is not null then status = 'ok' and guess = truth end as good, sure
+    from served order by arm, digest, created_at
 )
 """
 _ANSWERS = """
@@ -31,6 +33,16 @@ select count(*) as n, sum(w) as w, sum(w * r) as wr, sum(w ^ 2) as w2, sum(w ^ 2
     sum(w ^ 2 * r ^ 2) as w2rr, sum(phi) as phi, sum(phi ^ 2) as phi2
 from valued
 """
+# Each image once, whichever arm answered: sent again and again it meets every arm, whatever their shares.
+_CONTRAST = """,
+once as (
+    select distinct on (digest) (status = 'ok' and guess = truth)::int::float8 as r,
+        case arm when 'challenger' then 1 / propensity when 'champion' then -1 / propensity else 0 end as z
+    from served where truth is not null and propensity > 0 order by digest, created_at
+)
+select count(*) as n, sum(r) as r, sum(z) as z, sum(z * r) as zr, sum(z ^ 2) as z2, sum(z ^ 2 * r) as z2r
+from once
+"""
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
@@ -49,7 +61,14 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "weights": rollout.progress["weights"],
         "labels_at_change": _labels_at_change(rollout),
         "off_policy": {arm: _off_policy(rollout, arm) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
+        "contrast": _contrast(rollout),
+        "failures": failures_of(rollout),
     }
+
+
+def _contrast(rollout: Rollout) -> dict[str, Any]:
+    [sums] = served(rollout, _CONTRAST)
+    return sums if sums["n"] else {}
 
 
 def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:

@@ -29,12 +29,12 @@ from serving_prediction
 where rollout_id = %(rollout)s and phase = %(phase)s and created_at >= %(since)s
 group by arm, number
 """
-# In each step, an image counts once an arm.
+# An image counts once an arm, in the step that sent it first: sent again, it is no new evidence.
 _LABELS = """,
 judged as (
-    select distinct on (phase, arm, digest) phase, arm, guess = truth as good
+    select distinct on (arm, digest) phase, arm, guess = truth as good
     from served where truth is not null and status = 'ok'
-    order by phase, arm, digest, created_at
+    order by arm, digest, created_at
 )
 select phase, arm, count(*) as labels, count(*) filter (where good) as good from judged group by phase, arm
 """

@@ -4,14 +4,18 @@ from django.db import connection
 
 from serving.core.modes import CHALLENGER, CHAMPION
 from serving.models import Rollout
+from serving.selectors.evidence.failures import failures_of
 from serving.selectors.truth import served
 
 # A unit's choice for an image counts once. `vote` is "" for what both lists begin with, null for what is not
-# in the list.
+# in the list. Where the challenger failed, the list was the champion's.
 _VOTES = """,
 chosen as (
-    select distinct on (unit, digest) trace -> 'votes' ->> truth as vote from served
-    where arm = 'merged' and status = 'ok' and truth is not null
+    select distinct on (unit, digest) case when arm = 'merged' then trace -> 'votes' ->> truth
+        when jsonb_path_exists(top, '$[*].label ? (@ == $truth)', jsonb_build_object('truth', truth))
+            then 'champion' end as vote
+    from served
+    where (arm = 'merged' and status = 'ok' or status = 'failed') and truth is not null
     order by unit, digest, created_at
 )
 select count(*) filter (where vote = 'champion') as wins_champion,
@@ -45,4 +49,4 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         votes[f"wins_{arm}"] += more.get(arm, 0)
     votes["shared"] += more.get("", 0)
     votes["ties"] += more.get("", 0) + more.get("none", 0)
-    return {**votes, "by_annotators": sum(more.values())}
+    return {**votes, "by_annotators": sum(more.values()), "failures": failures_of(rollout)}

@@ -3,15 +3,19 @@ from typing import Any
 from serving.models import Arm, Rollout
 from serving.selectors.truth import served
 
-# An image that is sent again is no new evidence: the first pair of each counts.
+# An image that is sent again is no new evidence, and no new error: the first time of each counts.
 _PAIRS = """,
-pairs as (
-    select distinct on (shadow.digest) champion.guess as old, shadow.guess as new, shadow.truth,
-        shadow.known, shadow.weight
+seen as (
+    select distinct on (shadow.digest) shadow.status, champion.guess as old, shadow.guess as new,
+        shadow.truth, shadow.known, shadow.weight, shadow.reported
     from served shadow join served champion on champion.id = shadow.shadow_of
-    where shadow.status = 'shadow'
+    where shadow.status in ('shadow', 'broken')
     order by shadow.digest, shadow.created_at
-)
+),
+pairs as (select * from seen where status = 'shadow')
+"""
+_ERRORS = """
+select count(*) as errors from seen where status = 'broken'
 """
 _COUNTS = """
 select count(*) as pairs, count(*) filter (where old = new) as agreements,
@@ -19,7 +23,7 @@ select count(*) as pairs, count(*) filter (where old = new) as agreements,
     count(*) filter (where old <> truth and new = truth) as only_new,
     count(*) filter (where old = truth and new <> truth) as only_old,
     count(*) filter (where old <> truth and new <> truth) as both_wrong,
-    count(known) as labels,
+    count(*) filter (where reported) as reported, count(known) as labels,
     coalesce(sum(weight) filter (where known is not null), 0) as w,
     coalesce(sum(weight ^ 2) filter (where known is not null), 0) as w2,
     coalesce(sum(weight) filter (where old = known), 0) as old_wy,
@@ -34,29 +38,30 @@ select old, new, count(*) as n from pairs group by old, new
 _SPEED = """
 select shadow_of is null as told,
     percentile_cont(0.5) within group (order by infer_ms) filter (where status <> 'broken') as p50,
-    percentile_cont(0.99) within group (order by infer_ms) filter (where status <> 'broken') as p99,
-    count(*) filter (where status = 'broken') as errors
+    percentile_cont(0.99) within group (order by infer_ms) filter (where status <> 'broken') as p99
 from served group by 1
 """
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
-    [counts] = served(rollout, _PAIRS + _COUNTS)
+    # Clients saw the champion's answers only.
+    [counts] = served(rollout, _PAIRS + _COUNTS, clients=False)
     classes: dict[str, dict[str, int]] = {"old": {}, "new": {}}
     for row in served(rollout, _PAIRS + _CLASSES):
         for side, of in classes.items():
             of[row[side]] = of.get(row[side], 0) + row["n"]
     speed = {row["told"]: row for row in served(rollout, _SPEED)}
+    [broken] = served(rollout, _PAIRS + _ERRORS)
     challenger = rollout.arms.get(name=Arm.CHALLENGER)
     labels = counts["labels"]
-    plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong")
+    plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong", "reported")
     return {
         **{name: counts[name] for name in plain},
         "champion_labels": _sums(labels, counts, "old"),
         "challenger_labels": _sums(labels, counts, "new"),
         "champion_classes": classes["old"],
         "challenger_classes": classes["new"],
-        "errors": speed.get(False, {}).get("errors", 0),
+        "errors": broken["errors"],
         "dropped": challenger.dropped,
         **{f"champion_{q}_ms": speed.get(True, {}).get(q) for q in ("p50", "p99")},
         **{f"challenger_{q}_ms": speed.get(False, {}).get(q) for q in ("p50", "p99")},

@@ -15,6 +15,7 @@ from serving.core.modes import CHALLENGER, CHAMPION, MODES, Mode, Outlook, State
 from serving.core.modes.canary import Traffic
 from serving.core.modes.shadow import Evidence as ShadowEvidence
 from serving.core.records import Settings, from_json, to_json
+from serving.core.statistics.contrast import ContrastSums
 from serving.core.statistics.cuped import Moments
 from serving.core.statistics.off_policy import OffPolicySums
 from serving.core.statistics.strata import Stratum
@@ -44,11 +45,18 @@ def off_policy(seed: int) -> OffPolicySums:
     return OffPolicySums.of(answered < 0.3, np.full(seed % 500, 0.3), reward, expected)
 
 
+def contrast(seed: int) -> ContrastSums:
+    rng = np.random.default_rng(seed)
+    chosen, right = rng.random((2, seed % 500)) < 0.7
+    return ContrastSums.of(chosen, np.where(chosen, 0.7, 0.3), right)
+
+
 # Sums that some labels could have, not any numbers.
 SUMS: dict[object, Callable[[int], object]] = {
     Moments: moments,
     WeightedSums: weighted,
     OffPolicySums: off_policy,
+    ContrastSums: contrast,
 }
 
 

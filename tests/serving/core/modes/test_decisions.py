@@ -3,10 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from serving.core.modes import CHALLENGER, CHAMPION, Verdict, ab, bandit, canary, interleaving, shadow
+from serving.core.modes import CHALLENGER, CHAMPION, MODES, Verdict, ab, bandit, canary, interleaving, shadow
+from serving.core.modes.failures import Failures
 from serving.core.statistics.burst import RECENT
+from serving.core.statistics.contrast import ContrastSums
 from serving.core.statistics.cuped import Moments
 from serving.core.statistics.off_policy import OffPolicySums
 from serving.core.statistics.strata import Stratum
@@ -193,6 +196,55 @@ def test_bandit_by_class_splits_each_class_by_what_is_known_of_it() -> None:
     values = {one.name: one.value for one in verdict.figures if one.arm == CHAMPION}
     assert values["ips"] == pytest.approx(250 / 300, rel=1e-5)
     assert values["snips"] == pytest.approx(250 / 290, rel=1e-5)
+
+
+def test_a_bandit_compares_what_both_would_have_right_of_the_same_traffic() -> None:
+    """Better in an easy class that it answers mostly, and worse over all: pooled, it looks far better."""
+    parts = []
+    for share, rates in ((0.95, (0.97, 0.95)), (0.05, (0.55, 0.65))):
+        for challenger in (True, False):
+            chance = share if challenger else 1 - share
+            n = round(20_000 * chance)
+            right = np.arange(n) < round(n * rates[0 if challenger else 1])
+            parts.append((np.full(n, challenger), np.full(n, chance), right))
+    new, chances, rights = (np.concatenate(of) for of in zip(*parts, strict=True))
+    counts = {
+        who: bandit.Answers(int(rights[arm].sum()), int((~rights[arm]).sum()))
+        for who, arm in ((CHALLENGER, new), (CHAMPION, ~new))
+    }
+    known = bandit.Evidence(counts, contrast=ContrastSums.of(new, chances, rights))
+    config = bandit.Config(by_class=True, max_labels=10**6)
+    verdict = bandit.decide(config, known)
+    assert said(verdict) == ("roll_back", "worse")
+    assert "right -4.0%" in verdict.reason
+    # A decision that was stored before labels were weighed comes out as it did.
+    assert said(bandit.decide(config, replace(known, contrast=None))) == ("promote", "better")
+
+
+@pytest.mark.parametrize(
+    ("mode", "better"),
+    [
+        ("ab", ab_evidence(moments(850, 1000), moments(920, 1000))),
+        ("bandit", answers((800, 200), (900, 100))),
+        ("interleaving", interleaving.Evidence(30, 70, 900)),
+    ],
+)
+def test_a_challenger_that_fails_is_taken_back_however_good_its_other_answers_are(
+    mode: str, better: ab.Evidence | bandit.Evidence | interleaving.Evidence
+) -> None:
+    def decided(failures: Failures) -> Verdict:
+        found: Verdict = MODES[mode].decide(MODES[mode].config(), replace(better, failures=failures))
+        return found
+
+    assert said(decided(Failures())) == ("promote", "better")
+    assert said(decided(Failures(2000, 10))) == ("promote", "better")
+    found = decided(Failures(1800, 200))
+    assert said(found) == ("roll_back", "errors")
+    assert [one.value for one in found.figures if one.name == "failures"] == [0.1]
+    assert said(decided(Failures(load_failed=True))) == ("roll_back", "load-failed")
+    # Without any labels too.
+    better = type(better)()
+    assert said(decided(Failures(20, 20))) == ("roll_back", "errors")
 
 
 def test_interleaving() -> None:
