@@ -42,7 +42,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ["name", "prefix", "project", "created_by", "created_at", "revoked_at"]
+    list_display = ["name", "prefix", "project", "scopes", "created_by", "created_at", "revoked_at"]
     list_filter = ["project"]
     exclude = ["secret_hash"]
     actions = ["revoke"]

@@ -19,7 +19,7 @@ from serving.api.deadlines import HEADER, check_room, deadline_of
 from serving.api.once import answered_once
 from serving.api.schema import ERRORS, PREDICT_EXAMPLES, PREDICT_REQUEST, PredictResponse
 from serving.api.uploads import images_sent
-from serving.models import Prediction
+from serving.models import Prediction, Scope
 from serving.services.admission import Deadline
 from serving.services.loaded import Champion, LoadedModel
 from serving.services.predictions import Answered, Made, Refused
@@ -27,6 +27,7 @@ from serving.services.predictions import Answered, Made, Refused
 
 class PredictView(ProjectApiView):
     api = "predict"
+    scope = Scope.PREDICT
 
     @extend_schema(
         operation_id="predict",
@@ -64,10 +65,7 @@ class PredictView(ProjectApiView):
             ),
         ],
         request=PREDICT_REQUEST,
-        responses={
-            200: PredictResponse,
-            **{status: ERRORS[status] for status in (400, 401, 404, 409, 411, 413, 415, 422, 429, 503, 504)},
-        },
+        responses={200: PredictResponse, **ERRORS},
         examples=PREDICT_EXAMPLES,
     )
     def post(self, request: Request, slug: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-from serving.models.access import ApiKey
+from serving.models.access import ApiKey, Scope
 from serving.models.deployment import Decision, Deployment
 from serving.models.drift import DriftReference, DriftWindow
 from serving.models.offer import Offer
@@ -18,5 +18,6 @@ __all__ = [
     "Offer",
     "Prediction",
     "Rollout",
+    "Scope",
     "TrafficPolicy",
 ]

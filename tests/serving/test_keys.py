@@ -1,10 +1,12 @@
 import time
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from labelling.models import Membership
-from serving.models import ApiKey
+from serving.models import ApiKey, Scope
 from serving.services.keys import KeyRefused, key_create, key_find, key_revoke
 from tests import factories
 from tests.serving.conftest import Service, until
@@ -49,6 +51,53 @@ def test_both_headers_open_and_everything_else_is_401(service: Service) -> None:
         assert (status, challenge) == (401, realm)
         assert sentence.endswith(".")
         assert service.plain not in sentence
+
+
+def test_a_key_does_what_its_scopes_say_and_nothing_else(service: Service) -> None:
+    made = {}
+    for scope in Scope:
+        _, plain = key_create(project=service.project, name=scope, user=None, scopes=[scope])
+        made[scope] = Client(headers={"Authorization": f"Bearer {plain}"})
+    asked = made[Scope.PREDICT].post(service.predict_path, picture(DARK), content_type="image/png")
+    assert asked.status_code == 200
+    [prediction] = asked.json()["predictions"]
+    address = f"/api/v1/projects/{service.project.slug}/predictions/{prediction['id']}/feedback"
+    told = {"data": {"label": "dark"}, "content_type": "application/json"}
+    refused = made[Scope.PREDICT].post(address, **told)  # type: ignore[arg-type]  # the client's arguments
+    assert (refused.status_code, refused.json()) == (
+        403,
+        {"detail": "This key may not give feedback: ask a manager of the project for one that may."},
+    )
+    assert made[Scope.FEEDBACK].post(address, **told).status_code == 201  # type: ignore[arg-type]
+
+    sentence = "This key may not ask for predictions: ask a manager of the project for one that may."
+    refused = made[Scope.FEEDBACK].post(service.predict_path, picture(DARK), content_type="image/png")
+    assert (refused.status_code, refused.json()) == (403, {"detail": sentence})
+    model = f"/v2/models/{service.project.slug}"
+    for path in (model, f"{model}/ready", f"{model}/versions/1"):
+        assert made[Scope.PREDICT].get(path).status_code == 200
+        refused = made[Scope.FEEDBACK].get(path)
+        assert (refused.status_code, refused.json()) == (403, {"error": sentence})
+    assert made[Scope.FEEDBACK].post(f"{model}/infer", {}, "application/json").status_code == 403
+    # Of other projects it learns no more than any key.
+    elsewhere = made[Scope.FEEDBACK].get("/v2/models/elsewhere")
+    assert elsewhere.status_code == 404
+
+
+def test_scopes_cost_no_query(service: Service, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    key_find(plain=service.plain)
+    with django_assert_num_queries(0):
+        refused = service.client.get(f"/v2/models/{service.project.slug}/ready")
+    assert refused.status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_key_may_do_something_and_both_unless_told_otherwise() -> None:
+    project = factories.project()
+    assert key_create(project=project, name="both", user=None)[0].may == "predictions and feedback"
+    for wrong in ([], ["everything"]):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            key_create(project=project, name="wrong", user=None, scopes=wrong)
 
 
 def test_a_session_is_no_api_key(service: Service) -> None:
