@@ -9,6 +9,7 @@ from learning.models import ModelVersion
 from serving.core.modes import Split, State, mode_named
 from serving.core.records import from_json, to_json
 from serving.models import (
+    UNANSWERED,
     Arm,
     Decision,
     Deployment,
@@ -44,7 +45,7 @@ def rollout_decisions(rollout: Rollout) -> list[Decision]:
 
 def failures_of(rollout: Rollout, most: int = 1_000) -> int:
     """How many images its challenger failed on, counted up to `most`."""
-    failed = Prediction.objects.filter(rollout=rollout, status__in=["failed", "broken"])
+    failed = Prediction.objects.filter(~UNANSWERED, rollout=rollout, status__in=["failed", "broken"])
     return failed.order_by()[:most].count()
 
 

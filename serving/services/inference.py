@@ -1,5 +1,6 @@
 """What models make of the images of one request. Images go through a backbone that models share once."""
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from learning.core.predictor import Embedder
 from serving.services.admission import TooLate
 from serving.services.loaded import LoadedModel
+
+logger = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -53,10 +56,6 @@ class Batch:
         """The model will be asked of these: its backbone then sees them in one batch with all others."""
         self._wanted[model.predictor.embedder].update(rows)
 
-    def knows(self, model: LoadedModel) -> bool:
-        """The model's backbone has seen the images already: its answer costs next to nothing."""
-        return model.predictor.embedder in self._features
-
     def features_of(self, model: LoadedModel) -> Mapping[int, Floats]:
         """What the model's backbone has made of the images so far, (D,) each, by row."""
         made = self._features.get(model.predictor.embedder, {})
@@ -80,6 +79,14 @@ class Batch:
             row: Said(predictor.classes, said, took + made[row][1])
             for row, said in zip(rows, found, strict=True)
         }
+
+    def answers(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
+        """The model's answers to those of the rows that it does not fail on. Raises TooLate."""
+        try:
+            return self.ask(model, rows)
+        except ModelFailed as failure:
+            logger.warning("%s (asked about %d images)", failure, len(rows), exc_info=failure)
+            return {}
 
     def only(self, rows: Sequence[int]) -> "Batch":
         """A batch of these rows, numbered anew, with what is known of them."""
