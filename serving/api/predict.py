@@ -36,9 +36,10 @@ class PredictView(ProjectApiView):
             "Send one image as the body (its bytes, with an image type or application/octet-stream), or "
             "up to 64 as 'image' files of a form. The project's champion model answers with its likeliest "
             "labels and their calibrated probabilities. Where a project asks several questions, 'answers' "
-            "has one for each, by the question's short name. Of several images, one that cannot be read gets "
-            "an 'error' of its own and the others are answered; when none can be read, the status is 400. "
-            "At most 32 MB a request. Where two models are compared, a unit (a user, a camera, a session) "
+            "has one for each, by the question's short name. Of several images, one that cannot be read, or "
+            "that the model fails on, gets an 'error' of its own and the others are answered; when none can "
+            "be read, the status is 400, and when the model fails on all that can, 503. At most 32 MB a "
+            "request. Where two models are compared, a unit (a user, a camera, a session) "
             "always gets the same one: say whom you ask for in the header X-Unit-Key or as 'unit'."
         ),
         parameters=[

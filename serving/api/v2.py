@@ -121,10 +121,10 @@ class V2InferView(V2View):
         summary="What is in these images, by the Open Inference Protocol?",
         description=(
             f"One input '{INPUT}': pixels as UINT8 [N, height, width, 3], or whole files in base64 as BYTES "
-            "[N]. Up to 64 images, at most 32 MB. All are answered, or none. The parameter 'top' says how "
-            "many labels, 'unit' whom you ask for, both as in predict; 'timeout', in microseconds, how long "
-            "the answer may take. Send feedback with the output "
-            "'prediction'. Binary tensors are not read."
+            "[N]. Up to 64 images, at most 32 MB. All are answered, or none: 400 if one cannot be read, 503 "
+            "if the model fails on one. The parameter 'top' says how many labels, 'unit' whom you ask for, "
+            "both as in predict; 'timeout', in microseconds, how long the answer may take. Send feedback "
+            "with the output 'prediction'. Binary tensors are not read."
         ),
         request=V2Request,
         responses={200: V2Response, **V2_ERRORS},

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,12 +82,23 @@ class Batch:
         }
 
     def answers(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
-        """The model's answers to those of the rows that it does not fail on. Raises TooLate."""
+        """The model's answers to those of the rows that it does not fail on. Raises TooLate.
+
+        Where it fails on many, it is asked about each alone: mostly one of them is at fault.
+        """
         try:
             return self.ask(model, rows)
         except ModelFailed as failure:
             logger.warning("%s (asked about %d images)", failure, len(rows), exc_info=failure)
+        if len(rows) == 1:
             return {}
+        # What others were to be asked would be seen with each of these, and fail with the one at fault.
+        self._wanted[model.predictor.embedder].clear()
+        said: dict[int, Said] = {}
+        for row in rows:
+            with suppress(ModelFailed):
+                said.update(self.ask(model, [row]))
+        return said
 
     def only(self, rows: Sequence[int]) -> "Batch":
         """A batch of these rows, numbered anew, with what is known of them."""
