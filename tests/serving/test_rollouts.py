@@ -158,7 +158,7 @@ def test_an_arm_that_fails_is_answered_for_and_taken_back(service: Service) -> N
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:
     rolled = begun(service, "canary", trained.bare_version(service.project))
-    until(lambda: Arm.objects.get(rollout=rolled.pk, name="challenger").load_error != "")
+    until(lambda: Arm.objects.get(rollout=rolled.pk, name="challenger").load_error != "", 60)
     assert "model" not in rolled.ask(next(images(1))[0])
     decision = rolled.look()
     assert decision is not None
