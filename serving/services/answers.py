@@ -134,7 +134,8 @@ def _in_rollout(
     if said is None:
         return found
     found.audited = how.audited
-    found.inclusion = drawn(how.draw, live.plan.audit_share, float(said.probabilities.max()))
+    sure = float(said.probabilities.max())
+    found.inclusion = drawn(how.draw, live.plan.audit_share, sure, len(said.classes))
     if champion_said is not None:
         best = champion_said.likeliest(1)[0]
         found.trace = {"guess": best["label"], "sure": best["probability"]}
