@@ -55,12 +55,27 @@ def rollout_points(rollout: Rollout, after: int = 0) -> list[EvidencePoint]:
 
 def split_now(rollout: Rollout) -> dict[str, Any]:
     """How requests go now: the share of each arm, and what the challenger sees besides."""
-    if rollout.state != Rollout.State.RUNNING:
+    if rollout.state != Rollout.State.RUNNING or trouble_of(rollout):
         answering = Arm.CHALLENGER if rollout.state == Rollout.State.PROMOTED else Arm.CHAMPION
         return to_json(Split({answering: 1.0}))
+    return to_json(_split(rollout))
+
+
+def trouble_of(rollout: Rollout) -> str:
+    """Why a live rollout cannot run, in words: its mode is gone, or reads other settings now."""
+    if not rollout.live:
+        return ""
+    try:
+        _split(rollout)
+    except ValueError as error:
+        return f"It cannot run, so the champion answers everyone. {error}"
+    return ""
+
+
+def _split(rollout: Rollout) -> Split:
+    """Raises ValueError with one sentence."""
     mode = mode_named(rollout.mode)
-    state = from_json(State, rollout.progress)
-    return to_json(mode.split(mode.config_from(rollout.config), state))
+    return mode.split(mode.config_from(rollout.config), from_json(State, rollout.progress))
 
 
 def lists_told(rollout: Rollout) -> dict[str, int] | None:
