@@ -47,10 +47,14 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     exclude = ["secret_hash"]
     actions = ["revoke"]
 
-    @admin.action(description="Revoke the selected keys", permissions=["view"])
+    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
             key_revoke(key=key)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """That to change keys, though nothing else of them can be changed."""
+        return request.user.has_perm("serving.change_apikey")
 
 
 @admin.register(Deployment)

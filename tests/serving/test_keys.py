@@ -1,8 +1,10 @@
 import time
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from labelling.models import Membership
@@ -98,6 +100,23 @@ def test_a_key_may_do_something_and_both_unless_told_otherwise() -> None:
     for wrong in ([], ["everything"]):
         with pytest.raises(IntegrityError), transaction.atomic():
             key_create(project=project, name="wrong", user=None, scopes=wrong)
+
+
+@pytest.mark.django_db
+def test_in_the_admin_who_may_only_look_cannot_revoke() -> None:
+    key, _ = key_create(project=factories.project(), name="a robot", user=None)
+    looks, changes = factories.user(is_staff=True), factories.user(is_staff=True)
+    for person, may in ((looks, ["view"]), (changes, ["view", "change"])):
+        names = [f"{one}_apikey" for one in may]
+        person.user_permissions.set(Permission.objects.filter(codename__in=names))
+    address = reverse("admin:serving_apikey_changelist")
+    for person, revoked in ((looks, False), (changes, True)):
+        client = Client()
+        client.force_login(person)
+        assert ("Revoke the selected keys" in client.get(address).content.decode()) == revoked
+        client.post(address, {"action": "revoke", "_selected_action": [key.pk]})
+        key.refresh_from_db()
+        assert (key.revoked_at is not None) == revoked
 
 
 def test_a_session_is_no_api_key(service: Service) -> None:
