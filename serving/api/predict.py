@@ -39,8 +39,8 @@ class PredictView(ProjectApiView):
             "has one for each, by the question's short name. Of several images, one that cannot be read, or "
             "that the model fails on, gets an 'error' of its own and the others are answered; when none can "
             "be read, the status is 400, and when the model fails on all that can, 503. At most 32 MB a "
-            "request. Where two models are compared, a unit (a user, a camera, a session) "
-            "always gets the same one: say whom you ask for in the header X-Unit-Key or as 'unit'."
+            "request. Where two models are compared, a unit (a user, a camera, a session) gets the same one "
+            "as long as the shares stay: say whom you ask for in the header X-Unit-Key or as 'unit'."
         ),
         parameters=[
             OpenApiParameter(

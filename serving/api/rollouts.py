@@ -45,7 +45,7 @@ class RolloutSerializer(serializers.Serializer[dict[str, Any]]):
     maturity_seconds = serializers.IntegerField()
     phase = serializers.IntegerField()
     arms = serializers.DictField(child=serializers.IntegerField(), help_text="Version's number by arm.")
-    split = serializers.DictField(help_text="How requests go now.")
+    split = serializers.DictField(help_text="How requests go now; no shares once it is over.")
     waits_for = serializers.CharField()
     figures = serializers.ListField(child=serializers.DictField())
     error = serializers.CharField(help_text="Why it cannot run, or why the last look failed; mostly empty.")

@@ -54,10 +54,13 @@ def rollout_points(rollout: Rollout, after: int = 0) -> list[EvidencePoint]:
 
 
 def split_now(rollout: Rollout) -> dict[str, Any]:
-    """How requests go now: the share of each arm, and what the challenger sees besides."""
+    """How requests go now: the share of each arm, and what the challenger sees besides. No shares once it is
+    over: whoever answers since need not be an arm of it.
+    """
+    if rollout.over:
+        return to_json(Split({}))
     if rollout.state != Rollout.State.RUNNING or trouble_of(rollout):
-        answering = Arm.CHALLENGER if rollout.state == Rollout.State.PROMOTED else Arm.CHAMPION
-        return to_json(Split({answering: 1.0}))
+        return to_json(Split({Arm.CHAMPION: 1.0}))
     return to_json(_split(rollout))
 
 

@@ -136,3 +136,10 @@ def test_a_draft_is_started_once_and_the_page_follows_its_state(project: Project
     first.refresh_from_db()
     assert first.state == "ended"
     assert "promoted version 3 meanwhile" in client.get(rollouts).content.decode()
+    # What it compared says nothing of what answers now.
+    page = client.get(f"{rollouts}{first.pk}/").content.decode()
+    assert "It is over: what answers now stands on the" in page
+    assert "Traffic now" not in page
+    assert "100%" not in page
+    told = client.get(f"/api/v1{rollouts}{first.pk}").json()
+    assert told["split"] == {"weights": {}, "mirrored": 0.0, "merged": 0.0}
