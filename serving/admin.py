@@ -42,15 +42,19 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ["name", "prefix", "project", "created_by", "created_at", "revoked_at"]
+    list_display = ["name", "prefix", "project", "scopes", "created_by", "created_at", "revoked_at"]
     list_filter = ["project"]
     exclude = ["secret_hash"]
     actions = ["revoke"]
 
-    @admin.action(description="Revoke the selected keys", permissions=["view"])
+    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
             key_revoke(key=key)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """That to change keys, though nothing else of them can be changed."""
+        return request.user.has_perm("serving.change_apikey")
 
 
 @admin.register(Deployment)

@@ -9,7 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import status
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, PermissionDenied
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
@@ -18,12 +18,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from serving.api.authentication import ApiKeyAuthentication
-from serving.models import ApiKey
+from serving.models import ApiKey, Scope
 from serving.services.metrics import request_began, request_ended
 from serving.services.prediction_log import CannotBeKept
 from serving.services.throttle import TooManyRequests, request_admit
 
 logger = logging.getLogger(__name__)
+
+_MAY_NOT = {Scope.PREDICT: "ask for predictions", Scope.FEEDBACK: "give feedback"}
 
 
 class Conflict(APIException):
@@ -59,6 +61,7 @@ class JsonOnly(DefaultContentNegotiation):
 
 class ProjectApiView(APIView):
     api = "other"  # what its figures are called
+    scope: Scope  # that a key must have
     began = 0.0  # of `time.monotonic`
     content_negotiation_class = JsonOnly
     authentication_classes = [ApiKeyAuthentication]
@@ -80,6 +83,10 @@ class ProjectApiView(APIView):
         if self.key.project.slug != kwargs["slug"]:
             # The same words whether it exists or not: a key learns nothing of other projects.
             raise NotFound(f"There is no project '{kwargs['slug']}' that this API key opens.")
+        if self.scope not in self.key.scopes:
+            raise PermissionDenied(
+                f"This key may not {_MAY_NOT[self.scope]}: ask a manager of the project for one that may."
+            )
         try:
             request_admit(key=self.key)
         except TooManyRequests as many:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from serving.api.base import Conflict, ProjectApiView
 from serving.api.schema import ERRORS, FeedbackRequest, FeedbackResponse
 from serving.api.uploads import check_length
-from serving.models import Prediction
+from serving.models import Prediction, Scope
 from serving.services.feedback import FeedbackConflict, UnknownLabel, feedback_record
 from serving.services.prediction_log import prediction_find
 
@@ -19,6 +19,7 @@ MAX_FEEDBACK = 4 * 1024
 
 class FeedbackView(ProjectApiView):
     api = "feedback"
+    scope = Scope.FEEDBACK
     parser_classes = [JSONParser]
 
     @extend_schema(
@@ -37,7 +38,7 @@ class FeedbackView(ProjectApiView):
         responses={
             201: FeedbackResponse,
             200: FeedbackResponse,
-            **{status: ERRORS[status] for status in (400, 401, 404, 409, 413, 415, 503)},
+            **{status: ERRORS[status] for status in (400, 401, 403, 404, 409, 413, 415, 503)},
         },
         examples=[OpenApiExample("A label of the project", value={"label": "7"}, request_only=True)],
     )

@@ -32,10 +32,13 @@ class Answering:
     kept: bool = False
 
     def keep(self, response: HttpResponse) -> HttpResponse:
-        """Only what went well: a failure may be tried again."""
+        """Only what went well: a failure may be tried again. Without Redis nothing is kept, and the answer,
+        which is there, goes out.
+        """
         if self.once is not None and response.status_code == status.HTTP_200_OK:
-            self.once.answered(response.content)
             self.kept = True
+            with _redis_may_fail():
+                self.once.answered(response.content)
         return response
 
 
@@ -50,7 +53,17 @@ def answered_once(request: HttpRequest, key: ApiKey, parts: Sequence[bytes]) -> 
         yield answering
     finally:
         if answering.once is not None and not answering.kept:
-            answering.once.given_up()
+            with _redis_may_fail():
+                answering.once.given_up()
+
+
+@contextmanager
+def _redis_may_fail() -> Iterator[None]:
+    """What it does not learn, it forgets by itself after a minute."""
+    try:
+        yield
+    except redis.RedisError as error:
+        logger.warning("What became of an Idempotency-Key cannot be kept: %s", error)
 
 
 def _answering(sent: str, key: ApiKey, parts: Sequence[bytes]) -> Answering:

@@ -19,7 +19,7 @@ from serving.api.deadlines import HEADER, check_room, deadline_of
 from serving.api.once import answered_once
 from serving.api.schema import ERRORS, PREDICT_EXAMPLES, PREDICT_REQUEST, PredictResponse
 from serving.api.uploads import images_sent
-from serving.models import Prediction
+from serving.models import Prediction, Scope
 from serving.services.admission import Deadline
 from serving.services.loaded import Champion, LoadedModel
 from serving.services.predictions import Answered, Made, Refused
@@ -27,6 +27,7 @@ from serving.services.predictions import Answered, Made, Refused
 
 class PredictView(ProjectApiView):
     api = "predict"
+    scope = Scope.PREDICT
 
     @extend_schema(
         operation_id="predict",
@@ -35,10 +36,11 @@ class PredictView(ProjectApiView):
             "Send one image as the body (its bytes, with an image type or application/octet-stream), or "
             "up to 64 as 'image' files of a form. The project's champion model answers with its likeliest "
             "labels and their calibrated probabilities. Where a project asks several questions, 'answers' "
-            "has one for each, by the question's short name. Of several images, one that cannot be read gets "
-            "an 'error' of its own and the others are answered; when none can be read, the status is 400. "
-            "At most 32 MB a request. Where two models are compared, a unit (a user, a camera, a session) "
-            "always gets the same one: say whom you ask for in the header X-Unit-Key or as 'unit'."
+            "has one for each, by the question's short name. Of several images, one that cannot be read, or "
+            "that the model fails on, gets an 'error' of its own and the others are answered; when none can "
+            "be read, the status is 400, and when the model fails on all that can, 503. At most 32 MB a "
+            "request. Where two models are compared, a unit (a user, a camera, a session) gets the same one "
+            "as long as the shares stay: say whom you ask for in the header X-Unit-Key or as 'unit'."
         ),
         parameters=[
             OpenApiParameter(
@@ -64,10 +66,7 @@ class PredictView(ProjectApiView):
             ),
         ],
         request=PREDICT_REQUEST,
-        responses={
-            200: PredictResponse,
-            **{status: ERRORS[status] for status in (400, 401, 404, 409, 411, 413, 415, 422, 429, 503, 504)},
-        },
+        responses={200: PredictResponse, **ERRORS},
         examples=PREDICT_EXAMPLES,
     )
     def post(self, request: Request, slug: str) -> HttpResponse:

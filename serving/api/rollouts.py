@@ -19,7 +19,7 @@ from learning.models import ModelVersion
 from serving.api.base import Conflict
 from serving.core.modes import MODES, Mode
 from serving.models import Rollout
-from serving.selectors import rollout_decisions, rollout_points, rollouts_of, split_now
+from serving.selectors import rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_create
 
 
@@ -45,10 +45,10 @@ class RolloutSerializer(serializers.Serializer[dict[str, Any]]):
     maturity_seconds = serializers.IntegerField()
     phase = serializers.IntegerField()
     arms = serializers.DictField(child=serializers.IntegerField(), help_text="Version's number by arm.")
-    split = serializers.DictField(help_text="How requests go now.")
+    split = serializers.DictField(help_text="How requests go now; no shares once it is over.")
     waits_for = serializers.CharField()
     figures = serializers.ListField(child=serializers.DictField())
-    error = serializers.CharField()
+    error = serializers.CharField(help_text="Why it cannot run, or why the last look failed; mostly empty.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -192,13 +192,14 @@ def _question(project: Project, key: str | None) -> Question:
 
 def _as_json(rollout: Rollout) -> dict[str, Any]:
     named = ("id", "mode", "state", "config", "audit_share", "maturity_seconds", "phase", "waits_for")
-    more = ("figures", "error", "created_at", "started_at", "ended_at")
+    more = ("figures", "created_at", "started_at", "ended_at")
     arms = rollout.arms.select_related("model_version")
     return {
         **{name: getattr(rollout, name) for name in named + more},
         "question": rollout.question.key,
         "arms": {arm.name: arm.model_version.number for arm in arms},
         "split": split_now(rollout),
+        "error": trouble_of(rollout) or rollout.error,
     }
 
 

@@ -72,6 +72,7 @@ FeedbackResponse = inline_serializer(
 ERRORS = {
     400: OpenApiResponse(ErrorResponse, "Something in the request is wrong; nothing was stored."),
     401: OpenApiResponse(ErrorResponse, "The API key is missing, unknown, malformed or revoked."),
+    403: OpenApiResponse(ErrorResponse, "The API key has not the scope that this needs."),
     404: OpenApiResponse(ErrorResponse, "This key opens no such project, or the project has no such thing."),
     409: OpenApiResponse(
         ErrorResponse, "The project's state does not allow it: no model yet, or other feedback."

@@ -35,7 +35,7 @@ from serving.api.v2_schema import (
     V2Response,
 )
 from serving.api.v2_tensors import INPUT, Asked, asked_for, shown, tensor
-from serving.models import Prediction
+from serving.models import Prediction, Scope
 from serving.services.admission import Deadline
 from serving.services.loaded import Champion
 from serving.services.predictions import Answered, Refused
@@ -55,6 +55,7 @@ class V2View(ProjectApiView):
     """The protocol's errors have a name of their own."""
 
     api = "v2"
+    scope = Scope.PREDICT
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
@@ -75,7 +76,7 @@ class V2ModelView(V2View):
         operation_id="v2_model",
         summary="What the model takes and gives",
         description="The Open Inference Protocol's model metadata. A side of -1 is any.",
-        responses={200: V2Metadata, **{status: V2_ERRORS[status] for status in (401, 404, 409, 503)}},
+        responses={200: V2Metadata, **{status: V2_ERRORS[status] for status in (401, 403, 404, 409, 503)}},
     )
     def get(self, request: Request, slug: str, version: str | None = None) -> Response:
         found = self.answering(version)
@@ -107,7 +108,7 @@ class V2ReadyView(V2View):
     @extend_schema(
         operation_id="v2_model_ready",
         summary="Does the model answer?",
-        responses={200: V2Ready, **{status: V2_ERRORS[status] for status in (401, 404, 409, 503)}},
+        responses={200: V2Ready, **{status: V2_ERRORS[status] for status in (401, 403, 404, 409, 503)}},
     )
     def get(self, request: Request, slug: str, version: str | None = None) -> Response:
         self.answering(version)
@@ -120,10 +121,10 @@ class V2InferView(V2View):
         summary="What is in these images, by the Open Inference Protocol?",
         description=(
             f"One input '{INPUT}': pixels as UINT8 [N, height, width, 3], or whole files in base64 as BYTES "
-            "[N]. Up to 64 images, at most 32 MB. All are answered, or none. The parameter 'top' says how "
-            "many labels, 'unit' whom you ask for, both as in predict; 'timeout', in microseconds, how long "
-            "the answer may take. Send feedback with the output "
-            "'prediction'. Binary tensors are not read."
+            "[N]. Up to 64 images, at most 32 MB. All are answered, or none: 400 if one cannot be read, 503 "
+            "if the model fails on one. The parameter 'top' says how many labels, 'unit' whom you ask for, "
+            "both as in predict; 'timeout', in microseconds, how long the answer may take. Send feedback "
+            "with the output 'prediction'. Binary tensors are not read."
         ),
         request=V2Request,
         responses={200: V2Response, **V2_ERRORS},

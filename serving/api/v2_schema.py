@@ -73,6 +73,7 @@ V2Ready = inline_serializer("V2Ready", {"name": serializers.CharField(), "ready"
 V2_ERRORS = {
     400: OpenApiResponse(V2Error, "Something in the request is wrong; nothing was stored."),
     401: OpenApiResponse(V2Error, "The API key is missing, unknown, malformed or revoked."),
+    403: OpenApiResponse(V2Error, "The API key has not the scope that this needs."),
     404: OpenApiResponse(V2Error, "This key opens no such model, or the version does not answer."),
     409: OpenApiResponse(V2Error, "The project has no model yet."),
     411: OpenApiResponse(V2Error, "The body came without a Content-Length."),

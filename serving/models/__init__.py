@@ -1,12 +1,13 @@
-from serving.models.access import ApiKey
+from serving.models.access import ApiKey, Scope
 from serving.models.deployment import Decision, Deployment
 from serving.models.drift import DriftReference, DriftWindow
 from serving.models.offer import Offer
-from serving.models.prediction import Feedback, Prediction
+from serving.models.prediction import UNANSWERED, Feedback, Prediction
 from serving.models.rollout import Arm, EvidencePoint, Rollout
 from serving.models.traffic import TrafficPolicy
 
 __all__ = [
+    "UNANSWERED",
     "ApiKey",
     "Arm",
     "Decision",
@@ -18,5 +19,6 @@ __all__ = [
     "Offer",
     "Prediction",
     "Rollout",
+    "Scope",
     "TrafficPolicy",
 ]

@@ -13,7 +13,7 @@ class Prediction(models.Model):
 
     class Status(models.TextChoices):
         OK = "ok"
-        FAILED = "failed", "the arm failed, and the champion answered in its place"
+        FAILED = "failed", "the arm failed, and the champion answered in its place if it could"
         SHADOW = "shadow", "nobody was told"
         BROKEN = "broken", "it failed in the shadow"
 
@@ -40,7 +40,8 @@ class Prediction(models.Model):
     shadow_of = models.UUIDField(null=True, help_text="The answer that the client got to the same image.")
     # What a mode needs to judge this one later: the teams of a merged list, the champion's confidence.
     trace = models.JSONField(null=True)
-    # [{"label": name, "probability": p}, ...] in the order shown: the likeliest first, or as it was merged
+    # [{"label": name, "probability": p}, ...] in the order shown: the likeliest first, or as it was merged;
+    # empty where no model answered
     top = models.JSONField()
     decode_ms = models.FloatField()
     infer_ms = models.FloatField()
@@ -62,6 +63,14 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.top)
+
+
+# The champion failed, and nobody got an answer.
+UNANSWERED = models.Q(status=Prediction.Status.FAILED, top=[])
 
 
 class Feedback(models.Model):

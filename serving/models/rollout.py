@@ -82,6 +82,10 @@ class Rollout(models.Model):
         return self.state in self.LIVE
 
     @property
+    def over(self) -> bool:
+        return self.state not in (*self.LIVE, self.State.DRAFT)
+
+    @property
     def challenger(self) -> ModelVersion:
         return self.arms.select_related("model_version").get(name=Arm.CHALLENGER).model_version
 

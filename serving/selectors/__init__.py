@@ -42,6 +42,7 @@ from serving.selectors.rollouts import (
     rollouts_of,
     split_now,
     traffic_policy,
+    trouble_of,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "split_now",
     "traffic_of",
     "traffic_policy",
+    "trouble_of",
     "unsure_since",
     "versions_of",
     "wanted_of",

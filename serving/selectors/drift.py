@@ -9,7 +9,7 @@ from django.db.models.fields.json import KT
 
 from labelling.models import Item
 from learning.models import QuantisedExport
-from serving.models import Arm, Deployment, DriftReference, DriftWindow, Prediction
+from serving.models import UNANSWERED, Arm, Deployment, DriftReference, DriftWindow, Prediction
 
 # A window is made of so many answers at most: the newest, so that images sent again and again stop nothing.
 _LOOKED_AT = 4  # times its size
@@ -38,6 +38,7 @@ def images_sent(deployment: Deployment, size: int, marks: Sequence[bytes]) -> li
     )
     compared = Arm.objects.filter(rollout=OuterRef("rollout"), name=Arm.CHAMPION, model_version=champion)
     answers = Prediction.objects.filter(
+        ~UNANSWERED,
         project=deployment.project_id,
         shadow_of=None,
         status__in=(Prediction.Status.OK, Prediction.Status.FAILED),

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from labelling.models import Item, Project
 from learning.models import ModelVersion
-from serving.models import ApiKey, Decision, Deployment, Feedback, Prediction
+from serving.models import UNANSWERED, ApiKey, Decision, Deployment, Feedback, Prediction
 
 # A page counts no further: it is refreshed every two seconds.
 COUNTED = 100_000
@@ -66,7 +66,7 @@ def keys_of(project: Project) -> list[ApiKey]:
 
 def traffic_of(project: Project) -> Traffic:
     since = timezone.now() - timedelta(hours=24)
-    recent = Prediction.objects.filter(project=project, created_at__gte=since, shadow_of=None)
+    recent = Prediction.objects.filter(~UNANSWERED, project=project, created_at__gte=since, shadow_of=None)
     reported = Feedback.objects.filter(
         prediction__project=project, prediction__created_at__gte=since
     ).order_by("-id")[:FEEDBACK_COUNTED]

@@ -7,7 +7,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from labelling.models import Project, Wanted
-from serving.models import Deployment, Prediction
+from serving.models import UNANSWERED, Deployment, Prediction
 
 # So many are looked at in one go; more come with the next look.
 _MOST = 1_000
@@ -49,6 +49,7 @@ def wanted_of(project: Project) -> list[tuple[str, int]]:
 
 def _answers(deployment: Deployment, since: datetime) -> QuerySet[Prediction]:
     return Prediction.objects.filter(
+        ~UNANSWERED,
         project=deployment.project_id,
         created_at__gte=since,
         shadow_of=None,

@@ -9,6 +9,7 @@ from learning.models import ModelVersion
 from serving.core.modes import Split, State, mode_named
 from serving.core.records import from_json, to_json
 from serving.models import (
+    UNANSWERED,
     Arm,
     Decision,
     Deployment,
@@ -44,7 +45,7 @@ def rollout_decisions(rollout: Rollout) -> list[Decision]:
 
 def failures_of(rollout: Rollout, most: int = 1_000) -> int:
     """How many images its challenger failed on, counted up to `most`."""
-    failed = Prediction.objects.filter(rollout=rollout, status__in=["failed", "broken"])
+    failed = Prediction.objects.filter(~UNANSWERED, rollout=rollout, status__in=["failed", "broken"])
     return failed.order_by()[:most].count()
 
 
@@ -53,13 +54,31 @@ def rollout_points(rollout: Rollout, after: int = 0) -> list[EvidencePoint]:
 
 
 def split_now(rollout: Rollout) -> dict[str, Any]:
-    """How requests go now: the share of each arm, and what the challenger sees besides."""
-    if rollout.state != Rollout.State.RUNNING:
-        answering = Arm.CHALLENGER if rollout.state == Rollout.State.PROMOTED else Arm.CHAMPION
-        return to_json(Split({answering: 1.0}))
+    """How requests go now: the share of each arm, and what the challenger sees besides. No shares once it is
+    over: whoever answers since need not be an arm of it.
+    """
+    if rollout.over:
+        return to_json(Split({}))
+    if rollout.state != Rollout.State.RUNNING or trouble_of(rollout):
+        return to_json(Split({Arm.CHAMPION: 1.0}))
+    return to_json(_split(rollout))
+
+
+def trouble_of(rollout: Rollout) -> str:
+    """Why a live rollout cannot run, in words: its mode is gone, or reads other settings now."""
+    if not rollout.live:
+        return ""
+    try:
+        _split(rollout)
+    except ValueError as error:
+        return f"It cannot run, so the champion answers everyone. {error}"
+    return ""
+
+
+def _split(rollout: Rollout) -> Split:
+    """Raises ValueError with one sentence."""
     mode = mode_named(rollout.mode)
-    state = from_json(State, rollout.progress)
-    return to_json(mode.split(mode.config_from(rollout.config), state))
+    return mode.split(mode.config_from(rollout.config), from_json(State, rollout.progress))
 
 
 def lists_told(rollout: Rollout) -> dict[str, int] | None:

@@ -9,7 +9,7 @@ from serving.core.inclusion import drawn
 from serving.core.modes import CHALLENGER, CHAMPION
 from serving.models import Prediction
 from serving.services.dealing import Dealt, deal, unit_hash
-from serving.services.inference import Batch, ModelFailed, Said
+from serving.services.inference import Batch, Said
 from serving.services.loaded import Champion, LiveRollout, LoadedModel
 from serving.services.merging import merged_list
 
@@ -44,13 +44,15 @@ def deal_all(champion: Champion, sent: Sequence[Sent], batch: Batch) -> list[Dea
 def answer_all(
     champion: Champion, sent: Sequence[Sent], dealt: Sequence[Dealt], batch: Batch, top: int
 ) -> list[Prediction]:
-    """One prediction an image, without what all of a request share. Raises ModelFailed for the champion."""
+    """One prediction an image, without what all of a request share. Where the champion fails, it says so and
+    has no labels.
+    """
     live = champion.rollout
     if live is None or not dealt:
-        said = batch.ask(champion.model, [one.row for one in sent])
-        return [_prediction(one, champion.model, said[one.row], top) for one in sent]
+        said = batch.answers(champion.model, [one.row for one in sent])
+        return [_prediction(one, champion.model, said.get(one.row), top) for one in sent]
     heard, failed = _heard(live, champion, _asked(sent, dealt), batch)
-    sure = _sure(live, champion, [one.row for one in sent], heard, batch)
+    sure = _sure(champion, [one.row for one in sent], heard, failed, batch)
     return [
         _in_rollout(live, champion, one, how, heard, failed, sure.get(one.row), top)
         for one, how in zip(sent, dealt, strict=True)
@@ -58,7 +60,7 @@ def answer_all(
 
 
 def _guesses(champion: Champion, rows: Sequence[int], batch: Batch) -> dict[int, str]:
-    said = batch.ask(champion.model, rows)
+    said = batch.answers(champion.model, rows)
     return {row: str(one.likeliest(1)[0]["label"]) for row, one in said.items()}
 
 
@@ -72,41 +74,39 @@ def _asked(sent: Sequence[Sent], dealt: Sequence[Dealt]) -> dict[str, list[int]]
 
 
 Heard = Mapping[str, Mapping[int, Said]]
+Failed = Mapping[str, set[int]]
 
 
 def _heard(
     live: LiveRollout, champion: Champion, asked: Mapping[str, list[int]], batch: Batch
-) -> tuple[Heard, Mapping[str, str]]:
-    """What each arm says, and why the others failed. For those the champion speaks.
-
-    Raises ModelFailed when it is the champion that fails.
-    """
+) -> tuple[Heard, Failed]:
+    """What each arm says, and the rows it failed on, for which the champion speaks where it can."""
     heard: dict[str, dict[int, Said]] = defaultdict(dict)
-    failed: dict[str, str] = {}
+    failed: dict[str, set[int]] = defaultdict(set)
     for arm, rows in asked.items():
         model = live.arms[arm]
-        try:
-            heard[arm].update(batch.ask(model, rows))
-        except ModelFailed as failure:
-            if model.version_id == champion.version_id:
-                raise
-            logger.warning("Rollout %d, %s: %s The champion answers.", live.plan.id, arm, failure)
-            failed[arm] = str(failure)
-            heard[CHAMPION].update(batch.ask(champion.model, rows))
+        said = batch.answers(model, rows)
+        heard[arm].update(said)
+        failed[arm].update(set(rows) - said.keys())
+        if failed[arm] and model.version_id != champion.version_id:
+            logger.warning("Rollout %d, %s: %d images failed.", live.plan.id, arm, len(failed[arm]))
+            left = sorted(failed[arm] - heard[CHAMPION].keys() - failed[CHAMPION])
+            heard[CHAMPION].update(batch.answers(champion.model, left) if left else {})
     return heard, failed
 
 
 def _sure(
-    live: LiveRollout, champion: Champion, rows: Sequence[int], heard: Heard, batch: Batch
+    champion: Champion, rows: Sequence[int], heard: Heard, failed: Failed, batch: Batch
 ) -> Mapping[int, Said]:
-    """What the champion says of every image, where that costs next to nothing.
+    """What the champion says of every image, where its backbone has seen it: that costs next to nothing.
 
     It says how hard an image is, whoever answers it, and so takes noise from the comparison.
     """
     known = dict(heard.get(CHAMPION, {}))
-    missing = [row for row in rows if row not in known]
-    if missing and batch.knows(champion.model):
-        known.update(batch.ask(champion.model, missing))
+    seen = batch.features_of(champion.model).keys() - known.keys() - failed.get(CHAMPION, set())
+    missing = [row for row in rows if row in seen]
+    if missing:
+        known.update(batch.answers(champion.model, missing))
     return known
 
 
@@ -116,19 +116,26 @@ def _in_rollout(
     one: Sent,
     how: Dealt,
     heard: Heard,
-    failed: Mapping[str, str],
+    failed: Failed,
     champion_said: Said | None,
     top: int,
 ) -> Prediction:
+    """A merged list needs both arms: the one that fails is what is told of."""
     arm = CHALLENGER if how.merged else how.arm
-    fell_back = arm in failed
-    model = champion.model if fell_back or how.merged else live.arms[arm]
-    found = _prediction(one, model, heard[CHAMPION if model is champion.model else arm][one.row], top)
+    fell_back = one.row in failed[arm]
+    if how.merged and one.row in failed[CHAMPION]:
+        arm = CHAMPION
+    told = CHAMPION if fell_back or how.merged else arm
+    said = heard[told].get(one.row)
+    found = _prediction(one, champion.model if told == CHAMPION else live.arms[arm], said, top)
     found.arm, found.propensity = arm, how.propensity
     found.rollout_id, found.phase = live.plan.id, live.plan.phase
-    found.unit, found.bucket, found.audited = unit_hash(one.unit), round(how.n * 10_000), how.audited
-    sure = float(heard[CHAMPION if model is champion.model else arm][one.row].probabilities.max())
-    found.inclusion = drawn(how.draw, live.plan.audit_share, sure)
+    found.unit, found.bucket = unit_hash(one.unit), round(how.n * 10_000)
+    if said is None:
+        return found
+    found.audited = how.audited
+    sure = float(said.probabilities.max())
+    found.inclusion = drawn(how.draw, live.plan.audit_share, sure, len(said.classes))
     if champion_said is not None:
         best = champion_said.likeliest(1)[0]
         found.trace = {"guess": best["label"], "sure": best["probability"]}
@@ -140,12 +147,13 @@ def _in_rollout(
     return found
 
 
-def _prediction(one: Sent, model: LoadedModel, said: Said, top: int) -> Prediction:
+def _prediction(one: Sent, model: LoadedModel, said: Said | None, top: int) -> Prediction:
     return Prediction(
         model_version_id=model.version_id,
         precision=model.precision,
         digest=one.digest,
         decode_ms=one.decode_ms,
-        infer_ms=said.infer_ms,
-        top=said.likeliest(top),
+        infer_ms=said.infer_ms if said else 0.0,
+        top=said.likeliest(top) if said else [],
+        status=Prediction.Status.OK if said else Prediction.Status.FAILED,
     )

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ SILENT_SECONDS = 1.0
 SILENT_SECONDS_LOADING = 20.0
 # After a model that cannot be loaded, so many polls pass before the next try.
 _POLLS_BETWEEN_TRIES = 20
+# So many of them, some seconds apart, and it is said of a rollout's arm.
+_TRIES = 2
 
 
 class NoChampion(Exception):
@@ -59,6 +62,7 @@ class Champions:
     # version and int8 backbone -> polls to let pass before trying to load it again
     _failed: dict[tuple[int, str], int] = field(default_factory=dict)
     _why: dict[int, str] = field(default_factory=dict)  # of versions that float32 cannot load
+    _tries: Counter[int] = field(default_factory=Counter)  # of these versions, one after the other
     _thread: threading.Thread | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -97,7 +101,7 @@ class Champions:
             self._thread.join()
         self._thread = None
         self._loaded, self._wanted, self._asked_for = {}, None, set()
-        self._failed, self._why = {}, {}
+        self._failed, self._why, self._tries = {}, {}, Counter()
         self._seen, self._through = None, False
 
     @property
@@ -212,6 +216,7 @@ class Champions:
                 self._tell(plan, name, version_id)
                 return None
             arms[name] = model
+        Arm.objects.filter(rollout=plan.id).exclude(load_error="").update(load_error="")
         try:
             return LiveRollout.of(plan, arms)
         except ValueError as error:
@@ -239,16 +244,21 @@ class Champions:
             self._failed[key] = _POLLS_BETWEEN_TRIES
             if not int8:
                 self._why[version_id] = f"Version {version.number} cannot be loaded: {error}"[:300]
+                self._tries[version_id] += 1
             return None
         finally:
             self._seen, self._loading = time.monotonic(), False
         self._failed.pop(key, None)
         self._why.pop(version_id, None)
+        self._tries.pop(version_id, None)
         return model
 
     def _tell(self, plan: RolloutPlan, name: str, version_id: int) -> None:
-        """The rollout's rule looks at it: what cannot be loaded must not wait for traffic to show it."""
-        if version_id in self._why:
+        """The rollout's rule looks at it: what cannot be loaded must not wait for traffic to show it.
+
+        One failed try is no evidence: the storage may have been away for a moment.
+        """
+        if self._tries[version_id] >= _TRIES:
             unknown = Arm.objects.filter(rollout=plan.id, name=name, load_error="")
             unknown.update(load_error=self._why[version_id])
 

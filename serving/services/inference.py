@@ -1,8 +1,10 @@
 """What models make of the images of one request. Images go through a backbone that models share once."""
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +13,8 @@ import numpy.typing as npt
 from learning.core.predictor import Embedder
 from serving.services.admission import TooLate
 from serving.services.loaded import LoadedModel
+
+logger = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -53,10 +57,6 @@ class Batch:
         """The model will be asked of these: its backbone then sees them in one batch with all others."""
         self._wanted[model.predictor.embedder].update(rows)
 
-    def knows(self, model: LoadedModel) -> bool:
-        """The model's backbone has seen the images already: its answer costs next to nothing."""
-        return model.predictor.embedder in self._features
-
     def features_of(self, model: LoadedModel) -> Mapping[int, Floats]:
         """What the model's backbone has made of the images so far, (D,) each, by row."""
         made = self._features.get(model.predictor.embedder, {})
@@ -80,6 +80,25 @@ class Batch:
             row: Said(predictor.classes, said, took + made[row][1])
             for row, said in zip(rows, found, strict=True)
         }
+
+    def answers(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
+        """The model's answers to those of the rows that it does not fail on. Raises TooLate.
+
+        Where it fails on many, it is asked about each alone: mostly one of them is at fault.
+        """
+        try:
+            return self.ask(model, rows)
+        except ModelFailed as failure:
+            logger.warning("%s (asked about %d images)", failure, len(rows), exc_info=failure)
+        if len(rows) == 1:
+            return {}
+        # What others were to be asked would be seen with each of these, and fail with the one at fault.
+        self._wanted[model.predictor.embedder].clear()
+        said: dict[int, Said] = {}
+        for row in rows:
+            with suppress(ModelFailed):
+                said.update(self.ask(model, [row]))
+        return said
 
     def only(self, rows: Sequence[int]) -> "Batch":
         """A batch of these rows, numbered anew, with what is known of them."""

@@ -8,7 +8,7 @@ from labelling.services.blobs import blob_put
 from labelling.services.items import NewItem, item_path, items_add
 from labelling.services.wanted import items_want
 from serving.core.assignment import bucket
-from serving.core.inclusion import UNSURE
+from serving.core.inclusion import unsure_below
 from serving.models import Prediction
 from serving.services.drift import REASON as DRIFTED
 from serving.services.production import AUDITED, UNSURE_OF, places_left
@@ -45,16 +45,16 @@ class Kept:
         )
 
 
-def worth_keeping(prediction: Prediction, data: bytes, *, drifted: bool) -> Kept | None:
-    """The image, if it was drawn for the audit, or if the model was unsure of it; and some of all as long as
-    what is sent has drifted, for then a model may be sure and wrong.
+def worth_keeping(prediction: Prediction, data: bytes, *, classes: int, drifted: bool) -> Kept | None:
+    """The image, if it was drawn for the audit, or if the model, which knows so many classes, was unsure of
+    it; and some of all as long as what is sent has drifted, for then a model may be sure and wrong.
     """
     what = (prediction.rollout_id or 0, prediction.project_id, prediction.digest, data)
     if prediction.audited:
         return Kept(*what, Wanted.Kind.AUDIT, AUDITED, inclusion=prediction.inclusion)
     if prediction.inclusion is not None:
         return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF, inclusion=prediction.inclusion)
-    if prediction.rollout_id is None and prediction.top[0]["probability"] < UNSURE:
+    if prediction.rollout_id is None and prediction.top[0]["probability"] < unsure_below(classes):
         return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF)
     if drifted and bucket("drifted", prediction.digest) < DRIFTED_SHARE:
         return Kept(*what, Wanted.Kind.TRAFFIC, DRIFTED)

@@ -8,12 +8,13 @@ import hmac
 import re
 import secrets
 import time
+from collections.abc import Sequence
 
 from django.db import OperationalError
 from django.utils import timezone
 
 from labelling.models import Project, User
-from serving.models import ApiKey
+from serving.models import ApiKey, Scope
 from serving.services.champions import champions
 
 _SHAPE = re.compile(r"qk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -29,7 +30,12 @@ class KeyRefused(ValueError):
 
 
 def key_create(
-    *, project: Project, name: str, user: User | None, requests_per_second: float | None = None
+    *,
+    project: Project,
+    name: str,
+    user: User | None,
+    scopes: Sequence[str] = tuple(Scope),
+    requests_per_second: float | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key, and its plain text, which nobody can read again."""
     secret = secrets.token_urlsafe(32)
@@ -38,6 +44,7 @@ def key_create(
         name=name,
         prefix=secrets.token_hex(6),
         secret_hash=_hash(secret),
+        scopes=list(scopes),
         created_by=user,
         requests_per_second=requests_per_second,
     )

@@ -22,7 +22,8 @@ _IN_FLIGHT = Gauge(
 )
 _PREDICTIONS = Counter(
     "quern_predictions",
-    "Images answered, by project, arm, mode of the rollout (none without one) and status.",
+    "Images that models were asked about, by project, arm, mode of the rollout (none without one) and "
+    "status ('unanswered': the champion failed).",
     ["project", "arm", "mode", "status"],
 )
 _AFTERWARDS = Gauge(
@@ -65,7 +66,8 @@ def predictions_count(project: str, mode: str, predictions: Sequence[Prediction]
     """Of one question; those outside its rollout have no mode."""
     for one in predictions:
         of = mode if one.rollout_id is not None else "none"
-        _predictions(project, one.arm, of, one.status).inc()
+        status = one.status if one.answered or one.status != Prediction.Status.FAILED else "unanswered"
+        _predictions(project, one.arm, of, status).inc()
 
 
 def afterwards_waiting(jobs: int) -> None:

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from serving.models import Prediction
+from serving.models import UNANSWERED, Prediction
 from serving.services.spool import SECONDS, Spool
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def prediction_find(*, project_id: int, pk: uuid.UUID) -> Prediction | None:
     """One that has just been made may be on its way into the database: it is waited for."""
     deadline = time.monotonic() + (5 * SECONDS if spool.running else 0)
     while True:
-        found = Prediction.objects.filter(pk=pk, project_id=project_id).first()
+        found = Prediction.objects.filter(~UNANSWERED, pk=pk, project_id=project_id).first()
         if found is not None or time.monotonic() > deadline:
             return found
         time.sleep(SECONDS / 2)

@@ -3,7 +3,7 @@
 import hashlib
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,15 @@ from serving.models import ApiKey, Prediction
 from serving.services.afterwards import Job
 from serving.services.answers import Sent, answer_all, deal_all
 from serving.services.dealing import Dealt
-from serving.services.inference import Batch
+from serving.services.inference import Batch, ModelFailed
 from serving.services.input_places import places_keep
 from serving.services.kept_images import worth_keeping
 from serving.services.loaded import Champion
 from serving.services.metrics import predictions_count
 from serving.services.prediction_log import predictions_store
 from serving.services.shadow import Mirrored
+
+FAILED = "The model failed on this image."
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ def predictions_make(
 
     All images go through a model in one batch, and through a backbone that models share once. `unit`: the
     client's key of whoever it asks for; without it, each image is a unit of its own. `whole`: where one
-    cannot be read, none is answered. `until`: of `time.monotonic`. Raises ModelFailed when a champion fails,
-    TooLate when no model could begin in time.
+    is not answered, none is. `until`: of `time.monotonic`. Raises ModelFailed when a champion fails on all,
+    or on one of a whole; that it did is kept. Raises TooLate when no model could begin in time.
     """
     places, sent, pixels, refused = _read(champions, images, unit)
     batch = Batch(pixels, until)
@@ -75,22 +77,39 @@ def predictions_make(
     for prediction in (one for of_question in found for one in of_question):
         prediction.project_id, prediction.api_key_id = key.project_id, key.pk
         prediction.request_id = request_id
-    predictions_store(predictions=[one for answers in zip(*found, strict=True) for one in answers])
-    for champion, predictions in zip(champions, found, strict=True):
-        mode = champion.rollout.plan.mode if champion.rollout else ""
-        predictions_count(key.project.slug, mode, predictions)
-    answered = {
-        place: Answered(place, answers)
-        for place, answers in zip(places, zip(*found, strict=True), strict=True)
-    }
-    outcomes = [answered.get(index) or refused[index] for index in range(len(images))]
-    raw = [images[place] for place in places]
+    of_images = list(zip(*found, strict=True))
+    rows = [row for row, answers in enumerate(of_images) if all(one.answered for one in answers)]
+    if whole and len(rows) < len(sent):
+        rows = []
+    _keep(champions, found, set(rows), key.project.slug)
+    if not rows:
+        raise ModelFailed("A champion failed.")
+    answered = {places[row]: Answered(places[row], of_images[row]) for row in rows}
+    failed = {place: Refused(place, FAILED) for place in places if place not in answered}
+    outcomes = [answered.get(n) or failed.get(n) or refused[n] for n in range(len(images))]
+    raw = {row: images[places[row]] for row in rows}
     jobs = [
         job
         for champion, how, predictions in zip(champions, dealt, found, strict=True)
         for job in _afterwards(champion, how, predictions, batch, raw, key.project.slug)
     ]
     return Made(outcomes, jobs)
+
+
+def _keep(
+    champions: Sequence[Champion], found: Sequence[Sequence[Prediction]], rows: set[int], project: str
+) -> None:
+    """What clients are told of these rows, and of the others that a champion failed: nothing else of them is
+    told. Raises CannotBeKept.
+    """
+    kept = [
+        [one for row, one in enumerate(predictions) if row in rows or not one.answered]
+        for predictions in found
+    ]
+    predictions_store(predictions=[one for predictions in kept for one in predictions])
+    for champion, predictions in zip(champions, kept, strict=True):
+        mode = champion.rollout.plan.mode if champion.rollout else ""
+        predictions_count(project, mode, predictions)
 
 
 def _read(
@@ -123,21 +142,23 @@ def _afterwards(
     dealt: Sequence[Dealt],
     predictions: Sequence[Prediction],
     batch: Batch,
-    raw: Sequence[bytes],
+    raw: Mapping[int, bytes],
     project: str,
 ) -> list[Job]:
-    """The images of a question that the challenger is to see, and those that the project is to keep."""
+    """The images of a question that the challenger is to see, and those that the project is to keep; `raw`
+    has those that were answered, by row.
+    """
     live = champion.rollout
     jobs: list[Job] = []
-    rows = [row for row, how in enumerate(dealt) if how.mirrored]
+    rows = [row for row, how in enumerate(dealt) if how.mirrored and row in raw]
     if live is not None and rows:
         images = tuple(raw[row] for row in rows) if champion.keep_images else ()
         told = tuple(predictions[row] for row in rows)
         jobs.append(Mirrored(live, batch.only(rows), told, project, images))
     if champion.keep_images:
         kept = (
-            worth_keeping(one, data, drifted=champion.drifted)
-            for one, data in zip(predictions, raw, strict=True)
+            worth_keeping(predictions[row], data, classes=len(champion.classes), drifted=champion.drifted)
+            for row, data in raw.items()
         )
         jobs += [job for job in kept if job is not None]
     return jobs

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from labelling.models import Project, Wanted
 from labelling.services.wanted import items_want
-from serving.core.inclusion import UNSURE
+from serving.core.inclusion import unsure_below
 from serving.models import Deployment, Prediction
 from serving.selectors import disagreed_since, drawn_since, unsure_since
 from serving.services.drift import drift_look
@@ -44,7 +44,7 @@ def production_look() -> None:
         created_at__gt=Coalesce(OuterRef("looked_until"), Value(_LONG_AGO, DateTimeField())),
     )
     answering = Deployment.objects.exclude(champion=None).exclude(looked_until__gt=now - PERIOD)
-    for deployment in list(answering.filter(Exists(fresh)).select_related("project")):
+    for deployment in list(answering.filter(Exists(fresh)).select_related("project", "champion")):
         seen = deployment.looked_until
         # Of several ticks at once, one gets it.
         if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):
@@ -58,9 +58,11 @@ def _want(deployment: Deployment, since: datetime) -> None:
     for even, what, reason in ((True, kind.AUDIT, AUDITED), (False, kind.TRAFFIC, UNSURE_OF)):
         chances = drawn_since(deployment, since, even=even)
         items_want(project=project, digests=list(chances), kind=what, reason=reason, inclusion=chances)
+    champion = deployment.champion
+    below = unsure_below(len(champion.card["classes"])) if champion else 0.0
     picked = (
         (disagreed_since(deployment, since), DISAGREED_ON),
-        (unsure_since(deployment, since, UNSURE), UNSURE_OF),
+        (unsure_since(deployment, since, below), UNSURE_OF),
     )
     for digests, reason in picked:
         most = places_left(project)

@@ -158,8 +158,12 @@ def _begin(rollout: Rollout, deployment: Deployment, challenger: ModelVersion) -
             "end it before you start another."
         )
     _refuse_challenger(deployment, challenger)
-    mode = mode_named(rollout.mode)
-    split = mode.split(mode.config_from(rollout.config))
+    try:
+        mode = mode_named(rollout.mode)
+        split = mode.split(mode.config_from(rollout.config))
+    except ValueError as error:
+        # Since the draft was made, its mode has gone, or reads other settings.
+        raise RolloutRefused(str(error)) from error
     others = sorted(split.weights.keys() - {CHAMPION, CHALLENGER})
     # The challenger, which the draft has, stands between them.
     Arm.objects.bulk_create(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from labelling.models import Wanted
 from serving.core.modes import CHALLENGER
 from serving.models import Prediction
-from serving.services.inference import Batch, ModelFailed
+from serving.services.inference import Batch
 from serving.services.kept_images import Kept
 from serving.services.loaded import LiveRollout
 from serving.services.metrics import predictions_count
@@ -38,11 +38,11 @@ class Mirrored:
         """Ask the challenger, and keep what it says beside the champion's answer."""
         model = self.live.arms[CHALLENGER]
         rows = list(range(len(self.told)))
-        said = {}
-        try:
-            said = self.batch.ask(model, rows)
-        except ModelFailed as failure:
-            logger.warning("Rollout %d, in the shadow: %s", self.live.plan.id, failure)
+        said = self.batch.answers(model, rows)
+        if len(said) < len(rows):
+            logger.warning(
+                "Rollout %d, in the shadow: %d images failed.", self.rollout_id, len(rows) - len(said)
+            )
         made = []
         for row, told in enumerate(self.told):
             heard = said.get(row)

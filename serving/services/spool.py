@@ -68,9 +68,15 @@ class Spool:
         with self._lock:
             if self._file is None:
                 self._path, self._file = self._opened()
+            whole = os.fstat(self._file).st_size
             written = 0
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            try:
+                while written < len(data):
+                    written += os.write(self._file, data[written:])
+            except OSError:
+                # A torn line would swallow the next, and lines that were refused are not to be stored.
+                os.ftruncate(self._file, whole)
+                raise
 
     def hand_over(self) -> None:
         """Store all lines so far. Raises what `store` raises; then nothing is lost, and it is tried again."""

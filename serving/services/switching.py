@@ -35,6 +35,6 @@ def rollout_turn(rollout: Rollout, state: str, words: str) -> None:
     rollout.state = state
     rollout.waits_for = words[:300]
     rollout.due_at = timezone.now() if state == Rollout.State.RUNNING else None
-    if state not in (*Rollout.LIVE, Rollout.State.DRAFT):
+    if rollout.over:
         rollout.ended_at = timezone.now()
     rollout.save()

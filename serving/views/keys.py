@@ -9,13 +9,20 @@ from labelling.models import Membership, Project
 from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
 from serving import selectors
-from serving.models import ApiKey
+from serving.models import ApiKey, Scope
 from serving.services.keys import key_create, key_revoke
 from serving.views.example import predict_example
+
+_MAY = [
+    ("predict feedback", "Ask for predictions and give feedback"),
+    ("predict", "Ask for predictions only"),
+    ("feedback", "Give feedback only"),
+]
 
 
 class KeyForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="Who or what will use it.")
+    scopes = forms.ChoiceField(label="It may", choices=_MAY, required=False)
     requests_per_second = forms.FloatField(
         label="Requests a second",
         required=False,
@@ -30,6 +37,10 @@ class KeyForm(forms.Form):
         widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
     )
 
+    def clean_scopes(self) -> list[str]:
+        """All, unless told otherwise."""
+        return (self.cleaned_data["scopes"] or _MAY[0][0]).split()
+
 
 class KeysView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
@@ -43,7 +54,7 @@ class KeysView(LoginRequiredMixin, View):
         if not form.is_valid():
             return _page(request, project, form, status=422)
         key, plain = key_create(project=project, user=request.user, **form.cleaned_data)
-        example = predict_example(request, project, plain)
+        example = predict_example(request, project, plain) if Scope.PREDICT in key.scopes else ""
         return _page(request, project, KeyForm(), made=key, plain=plain, example=example)
 
 

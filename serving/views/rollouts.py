@@ -108,6 +108,7 @@ def _parts(rollout: Rollout) -> dict[str, Any]:
         "arms": arms,
         "answering": answering(split, arms),
         "besides": besides(split),
+        "trouble": selectors.trouble_of(rollout) or rollout.error,
         "lists": selectors.lists_told(rollout),
         "failures": selectors.failures_of(rollout) if rollout.live else 0,
         "figures": figure_rows(rollout.figures),

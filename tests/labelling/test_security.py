@@ -18,7 +18,7 @@ from labelling.services.blobs import blob_put
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial, Rule, RuleCheck
 from serving.core.modes import State
 from serving.core.records import to_json
-from serving.models import ApiKey, Rollout
+from serving.models import ApiKey, Rollout, Scope
 from serving.services.keys import key_create
 from tests import factories
 from tests.serving import trained
@@ -183,6 +183,11 @@ def arguments(project: Project) -> dict[str, object]:
         "version": "1",
         "prediction_id": uuid.uuid4(),
     }
+
+
+def test_every_route_by_key_needs_a_scope() -> None:
+    for name in BY_KEY:
+        assert vars(ROUTES[name].callback)["view_class"].scope in Scope, name
 
 
 def test_what_pages_need_is_left_out_for_routes_by_key_alone() -> None:

@@ -1,6 +1,8 @@
 """Labels that people give count where they came about without regard to the arms, and only there."""
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
 from labelling.services.leases import lease_items
@@ -84,7 +86,7 @@ def test_what_is_drawn_from_live_traffic_is_asked_blind_and_counts(service: Serv
 def test_what_a_model_is_unsure_of_is_drawn_more_often_and_weighed_less(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.core.inclusion.UNSURE", 2.0)
+    monkeypatch.setattr("serving.core.inclusion.unsure_below", lambda classes: 2.0)
     project = service.project
     rolled = rollout(service, "ab", trained.version(project, seed=1), audit_share=0.2)
     for image, truth in images(60):
@@ -107,6 +109,35 @@ def test_what_a_model_is_unsure_of_is_drawn_more_often_and_weighed_less(
     assert judged(rolled) == made.filter(audited=True).count()
     verdict = mode_named("ab").decide(Config(), evidence_of(rolled.row))
     assert "weighted" in {one.name for one in verdict.figures}
+
+
+def test_with_two_classes_a_model_can_be_unsure_too(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def doubtful(features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.tile(np.array([0.3, 0.7], np.float32), (len(features), 1))
+
+    monkeypatch.setattr(champions.get(service.project.pk)[0].model.predictor, "predict_features", doubtful)
+    sent = [image for image, _ in images(3)]
+    items = [factories.item(service.project, data=image) for image in sent[:2]]
+    for image in sent[:2]:
+        service.client.post(service.predict_path, image, content_type="image/png")
+    production_look_now()
+    assert {one.item for one in Wanted.objects.filter(kind=Wanted.Kind.TRAFFIC)} == set(items)
+    # The one that the project lacks is kept for the same reason.
+    traffic_policy_set(project=service.project, keep_images=True)
+    until(lambda: champions.get(service.project.pk)[0].keep_images)
+    service.client.post(service.predict_path, sent[2], content_type="image/png")
+    until(lambda: Wanted.objects.count() == 3)
+    # In a rollout it is drawn, with the same chance whichever arm answers, and that chance is kept.
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=0.2)
+    for model in rolled.live.arms.values():
+        monkeypatch.setattr(model.predictor, "predict_features", doubtful)
+    for image, _ in images(20, start=100):
+        rolled.ask(image)
+    chances = Prediction.objects.filter(rollout=rolled.pk).exclude(inclusion=None)
+    assert chances.filter(audited=False).exists()
+    assert all(one.inclusion == pytest.approx(0.6) for one in chances)
 
 
 def test_a_label_carries_the_chance_of_its_draw(service: Service) -> None:

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from learning.core.predictor import Predictor
 from learning.models import ModelVersion
-from learning.services.artifacts import artifact_name
-from serving.models import Deployment
+from learning.services.artifacts import artifact_name, predictor_load
+from serving.models import Arm, Deployment
 from serving.services.champions import champions
 from serving.services.deployments import deployment_promote
 from tests import factories
 from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
-from tests.serving.rolled import rollout
+from tests.serving.rolled import begun, rollout
 from tests.serving.trained import DARK, picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +131,40 @@ def test_the_old_champion_answers_when_the_new_one_cannot_be_loaded(service: Ser
     assert answers_with(service.project, service.version)
     head.write_bytes(whole)
     until(lambda: answers_with(service.project, broken), 15)
+
+
+def test_one_failed_try_to_load_an_arm_is_no_evidence_and_a_loaded_arm_has_no_error(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+    broken = True
+
+    def load(*, version: ModelVersion, int8: str = "") -> Predictor:
+        if version == new:
+            tries.append(version.pk)
+            if broken:
+                raise OSError("the storage is away")
+        return predictor_load(version=version, int8=int8)
+
+    monkeypatch.setattr("serving.services.champions.predictor_load", load)
+    monkeypatch.setattr("serving.services.champions._POLLS_BETWEEN_TRIES", 3)
+    new = trained.version(service.project, seed=1)
+    rolled = begun(service, "canary", new)
+    arm = Arm.objects.get(rollout=rolled.pk, name="challenger")
+
+    def said() -> str:
+        arm.refresh_from_db()
+        return arm.load_error
+
+    until(lambda: len(tries) == 1)
+    time.sleep(0.5)
+    assert (len(tries), said()) == (1, "")
+    until(lambda: said() != "")
+    assert len(tries) == 2
+    broken = False
+    rolled.loaded()
+    assert said() == ""
+    assert rolled.look() is None or rolled.row.state == "running"
 
 
 def test_a_champion_that_is_not_loaded_yet_is_503_with_a_time_to_come_back(service: Service) -> None:

@@ -1,10 +1,14 @@
 import time
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
 from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from labelling.models import Membership
-from serving.models import ApiKey
+from serving.models import ApiKey, Scope
 from serving.services.keys import KeyRefused, key_create, key_find, key_revoke
 from tests import factories
 from tests.serving.conftest import Service, until
@@ -49,6 +53,70 @@ def test_both_headers_open_and_everything_else_is_401(service: Service) -> None:
         assert (status, challenge) == (401, realm)
         assert sentence.endswith(".")
         assert service.plain not in sentence
+
+
+def test_a_key_does_what_its_scopes_say_and_nothing_else(service: Service) -> None:
+    made = {}
+    for scope in Scope:
+        _, plain = key_create(project=service.project, name=scope, user=None, scopes=[scope])
+        made[scope] = Client(headers={"Authorization": f"Bearer {plain}"})
+    asked = made[Scope.PREDICT].post(service.predict_path, picture(DARK), content_type="image/png")
+    assert asked.status_code == 200
+    [prediction] = asked.json()["predictions"]
+    address = f"/api/v1/projects/{service.project.slug}/predictions/{prediction['id']}/feedback"
+    told = {"data": {"label": "dark"}, "content_type": "application/json"}
+    refused = made[Scope.PREDICT].post(address, **told)  # type: ignore[arg-type]  # the client's arguments
+    assert (refused.status_code, refused.json()) == (
+        403,
+        {"detail": "This key may not give feedback: ask a manager of the project for one that may."},
+    )
+    assert made[Scope.FEEDBACK].post(address, **told).status_code == 201  # type: ignore[arg-type]
+
+    sentence = "This key may not ask for predictions: ask a manager of the project for one that may."
+    refused = made[Scope.FEEDBACK].post(service.predict_path, picture(DARK), content_type="image/png")
+    assert (refused.status_code, refused.json()) == (403, {"detail": sentence})
+    model = f"/v2/models/{service.project.slug}"
+    for path in (model, f"{model}/ready", f"{model}/versions/1"):
+        assert made[Scope.PREDICT].get(path).status_code == 200
+        refused = made[Scope.FEEDBACK].get(path)
+        assert (refused.status_code, refused.json()) == (403, {"error": sentence})
+    assert made[Scope.FEEDBACK].post(f"{model}/infer", {}, "application/json").status_code == 403
+    # Of other projects it learns no more than any key.
+    elsewhere = made[Scope.FEEDBACK].get("/v2/models/elsewhere")
+    assert elsewhere.status_code == 404
+
+
+def test_scopes_cost_no_query(service: Service, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    key_find(plain=service.plain)
+    with django_assert_num_queries(0):
+        refused = service.client.get(f"/v2/models/{service.project.slug}/ready")
+    assert refused.status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_key_may_do_something_and_both_unless_told_otherwise() -> None:
+    project = factories.project()
+    assert key_create(project=project, name="both", user=None)[0].may == "predictions and feedback"
+    for wrong in ([], ["everything"]):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            key_create(project=project, name="wrong", user=None, scopes=wrong)
+
+
+@pytest.mark.django_db
+def test_in_the_admin_who_may_only_look_cannot_revoke() -> None:
+    key, _ = key_create(project=factories.project(), name="a robot", user=None)
+    looks, changes = factories.user(is_staff=True), factories.user(is_staff=True)
+    for person, may in ((looks, ["view"]), (changes, ["view", "change"])):
+        names = [f"{one}_apikey" for one in may]
+        person.user_permissions.set(Permission.objects.filter(codename__in=names))
+    address = reverse("admin:serving_apikey_changelist")
+    for person, revoked in ((looks, False), (changes, True)):
+        client = Client()
+        client.force_login(person)
+        assert ("Revoke the selected keys" in client.get(address).content.decode()) == revoked
+        client.post(address, {"action": "revoke", "_selected_action": [key.pk]})
+        key.refresh_from_db()
+        assert (key.revoked_at is not None) == revoked
 
 
 def test_a_session_is_no_api_key(service: Service) -> None:

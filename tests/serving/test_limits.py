@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+import redis
 from django.test import Client
 from django.utils import timezone
 
@@ -84,6 +85,22 @@ def test_a_request_that_is_sent_again_is_answered_again_and_done_once(service: S
         {"detail": "A request with this Idempotency-Key is being answered: wait for it."},
     )
     assert ask(picture(DARK), key="x" * 201)[0] == 400
+
+
+@pytest.mark.parametrize("image", [picture(DARK), b"no image"])
+def test_redis_may_fail_once_the_answer_is_there(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, image: bytes
+) -> None:
+    def gone(*_: object) -> None:
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(Once, "answered", gone)
+    monkeypatch.setattr(Once, "given_up", gone)
+    answer = service.client.post(
+        service.predict_path, image, content_type="image/png", headers={"Idempotency-Key": "order-21"}
+    )
+    assert answer.status_code == (400 if image == b"no image" else 200)
+    assert caplog.text.count("What became of an Idempotency-Key cannot be kept: gone") == 1
 
 
 def test_old_predictions_are_forgotten_but_not_those_a_rollout_looks_at(service: Service) -> None:

@@ -110,6 +110,20 @@ def test_a_key_is_shown_once_and_can_be_revoked() -> None:
     assert foreign.post(f"{url}{key.pk}/revoke").status_code == 404
 
 
+@pytest.mark.django_db
+def test_what_a_key_may_do_is_chosen_and_shown() -> None:
+    project = trained.project()
+    manager = signed_in(project, "manager")
+    url = f"/projects/{project.slug}/keys/"
+    assert manager.post(url, {"name": "wrong", "scopes": "everything"}).status_code == 422
+    made = manager.post(url, {"name": "the reporter", "scopes": "feedback"}).content.decode()
+    assert ApiKey.objects.get().scopes == ["feedback"]
+    assert "curl" not in made, "it could not do what the line does"
+    assert "<td>feedback</td>" in manager.get(url).content.decode()
+    manager.post(url, {"name": "the sorter"})
+    assert "<td>predictions and feedback</td>" in manager.get(url).content.decode()
+
+
 def test_the_curl_line_on_the_page_works_as_printed(service: Service, live_server: LiveServer) -> None:
     item = factories.item(service.project, data=trained.picture(trained.LIGHT, 9))
     assert item_bytes(item=item)

@@ -1,5 +1,8 @@
 """The pages of rollouts, as a manager uses them."""
 
+from html import unescape
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -71,6 +74,45 @@ def test_what_is_wrong_is_told_in_a_sentence_and_nothing_is_made(
     assert not Rollout.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"mode": "luck"}, "There is no mode 'luck'"),
+        ({"config": {"share": 0.5, "stakes": 3}}, "There is no 'stakes'; there are "),
+        ({"progress": {"step": "first"}}, "'step' must be a whole number, not 'first'."),
+    ],
+)
+def test_a_rollout_that_cannot_run_says_so_and_can_be_rolled_back(
+    project: Project, change: dict[str, Any], sentence: str
+) -> None:
+    client, rollouts = manager_of(project), f"/projects/{project.slug}/rollouts/"
+    client.post(f"{rollouts}new/", {"mode": "ab", "challenger": "1", "start": "yes"})
+    Rollout.objects.update(**change)
+    rollout = Rollout.objects.get()
+    for path in (f"{rollouts}{rollout.pk}/", f"{rollouts}{rollout.pk}/part/"):
+        page = unescape(client.get(path).content.decode())
+        assert f"It cannot run, so the champion answers everyone. {sentence}" in page
+        assert "Version 2, the champion <b>100%</b>" in page
+    assert "Roll back" in client.get(f"{rollouts}{rollout.pk}/").content.decode()
+    assert client.get(rollouts).status_code == 200
+    [told] = client.get(f"/api/v1{rollouts.rstrip('/')}").json()["rollouts"]
+    assert sentence in told["error"]
+    assert told["split"]["weights"] == {"champion": 1.0}
+    assert client.post(f"{rollouts}{rollout.pk}/act", {"act": "abort"}).status_code == 302
+    rollout.refresh_from_db()
+    assert rollout.state == Rollout.State.ROLLED_BACK
+    assert "It cannot run" not in client.get(f"{rollouts}{rollout.pk}/").content.decode()
+
+
+def test_a_draft_of_a_mode_that_is_gone_is_refused_in_a_sentence(project: Project) -> None:
+    client, rollouts = manager_of(project), f"/projects/{project.slug}/rollouts/"
+    client.post(f"{rollouts}new/", {"mode": "ab", "challenger": "1", "start": "no"})
+    Rollout.objects.update(mode="luck")
+    refused = client.post(f"{rollouts}{Rollout.objects.get().pk}/act", {"act": "start"})
+    assert refused.status_code == 422
+    assert "There is no mode 'luck'" in unescape(refused.content.decode())
+
+
 def test_a_draft_is_started_once_and_the_page_follows_its_state(project: Project) -> None:
     client, rollouts = manager_of(project), f"/projects/{project.slug}/rollouts/"
     made = {"mode": "ab", "challenger": "1", "start": "no"}
@@ -94,3 +136,10 @@ def test_a_draft_is_started_once_and_the_page_follows_its_state(project: Project
     first.refresh_from_db()
     assert first.state == "ended"
     assert "promoted version 3 meanwhile" in client.get(rollouts).content.decode()
+    # What it compared says nothing of what answers now.
+    page = client.get(f"{rollouts}{first.pk}/").content.decode()
+    assert "It is over: what answers now stands on the" in page
+    assert "Traffic now" not in page
+    assert "100%" not in page
+    told = client.get(f"/api/v1{rollouts}{first.pk}").json()
+    assert told["split"] == {"weights": {}, "mirrored": 0.0, "merged": 0.0}

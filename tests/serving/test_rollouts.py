@@ -228,7 +228,7 @@ def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service:
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:
     rolled = begun(service, "canary", trained.bare_version(service.project))
-    until(lambda: Arm.objects.get(rollout=rolled.pk, name="challenger").load_error != "")
+    until(lambda: Arm.objects.get(rollout=rolled.pk, name="challenger").load_error != "", 60)
     assert "model" not in rolled.ask(next(images(1))[0])
     decision = rolled.look()
     assert decision is not None

@@ -93,6 +93,31 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     assert stored.lines == [b"one", b"two"]
 
 
+def test_lines_that_were_written_in_part_take_no_others_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Stored()
+    spool = Spool(lambda: tmp_path, stored)
+    spool.append([b"one"])
+    real = os.write
+    calls: list[int] = []
+
+    def half_full(file: int, data: bytes) -> int:
+        """The disk takes eight bytes, then none."""
+        calls.append(file)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        return real(file, data[:8])
+
+    with monkeypatch.context() as full:
+        full.setattr("serving.services.spool.os.write", half_full)
+        with pytest.raises(OSError, match="No space"):
+            spool.append([b"two", b"three", b"four"])
+    spool.append([b"five"])
+    spool.hand_over()
+    assert stored.lines == [b"one", b"five"], "what was refused is not stored, what was accepted is"
+
+
 @pytest.fixture
 def spooling(service: Service, settings: Settings, tmp_path: Path) -> Iterator[Service]:
     settings.SPOOL_DIR = tmp_path / "spool"

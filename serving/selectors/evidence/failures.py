@@ -1,4 +1,6 @@
-"""How often the challenger failed where clients were to get its answer. Each image's first time counts."""
+"""How often the challenger failed where clients were to get its answer. Each image's first time counts, and
+none that the champion failed on too: it has no answer.
+"""
 
 from typing import Any
 
@@ -7,7 +9,7 @@ from serving.selectors.truth import served
 
 _FAILURES = """,
 asked as (
-    select distinct on (digest) status from served where arm in ('challenger', 'merged')
+    select distinct on (digest) status from served where arm in ('challenger', 'merged') and top <> '[]'
     order by digest, created_at
 )
 select count(*) filter (where status = 'ok') as answered, count(*) filter (where status = 'failed') as errors

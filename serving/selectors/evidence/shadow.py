@@ -37,8 +37,8 @@ select old, new, count(*) as n from pairs group by old, new
 """
 _SPEED = """
 select shadow_of is null as told,
-    percentile_cont(0.5) within group (order by infer_ms) filter (where status <> 'broken') as p50,
-    percentile_cont(0.99) within group (order by infer_ms) filter (where status <> 'broken') as p99
+    percentile_cont(0.5) within group (order by infer_ms) filter (where status in ('ok', 'shadow')) as p50,
+    percentile_cont(0.99) within group (order by infer_ms) filter (where status in ('ok', 'shadow')) as p99
 from served group by 1
 """
 

@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, samplesize_
 from statsmodels.stats.weightstats import DescrStatsW
 
 from serving.core.assignment import bucket
-from serving.core.inclusion import UNSURE, chance, drawn
+from serving.core.inclusion import chance, drawn, unsure_below
 from serving.core.statistics.agreement import jensen_shannon, kappa
 from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
 from serving.core.statistics.holm import holm
@@ -76,12 +76,13 @@ def test_labels_drawn_with_a_known_chance_say_how_right_a_model_is_on_all(seed: 
     """Unsure answers are asked three times as often and wrong more often: weighed, they mislead nobody."""
     rng = np.random.default_rng(seed)
     size, runs = 1500, 150
-    sure = np.where(rng.random(size) < 0.3, rng.uniform(0.2, UNSURE, size), rng.uniform(UNSURE, 1, size))
+    half = unsure_below(10)
+    sure = np.where(rng.random(size) < 0.3, rng.uniform(0.2, half, size), rng.uniform(half, 1, size))
     right = (rng.random(size) < sure).astype(float)
     plain, corrected, totals, covered = [], [], [], 0
     for run in range(runs):
         places = [bucket(f"salt {seed} {run} audited", f"digest {n}") for n in range(size)]
-        chances = [drawn(n, 0.1, one) for n, one in zip(places, sure.tolist(), strict=True)]
+        chances = [drawn(n, 0.1, one, 10) for n, one in zip(places, sure.tolist(), strict=True)]
         asked = np.array([one is not None for one in chances])
         sums = WeightedSums.of(right[asked], 1 / np.array([one for one in chances if one]))
         plain.append(right[asked].mean() - right.mean())
@@ -96,9 +97,18 @@ def test_labels_drawn_with_a_known_chance_say_how_right_a_model_is_on_all(seed: 
 
 
 def test_the_even_audit_is_part_of_what_is_drawn() -> None:
-    assert [drawn(n, 0.1, 0.9) for n in (0.05, 0.2, 0.5)] == [0.1, None, None]
-    assert [drawn(n, 0.1, 0.4) for n in (0.05, 0.2, 0.5)] == [pytest.approx(0.3), pytest.approx(0.3), None]
-    assert (chance(0.5, 0.4), chance(0.0, 0.4), drawn(0.0, 0.0, 0.4)) == (1.0, 0.0, None)
+    assert [drawn(n, 0.1, 0.9, 10) for n in (0.05, 0.2, 0.5)] == [0.1, None, None]
+    assert [drawn(n, 0.1, 0.4, 10) for n in (0.05, 0.2, 0.5)] == [
+        pytest.approx(0.3),
+        pytest.approx(0.3),
+        None,
+    ]
+    assert (chance(0.5, 0.4, 10), chance(0.0, 0.4, 10), drawn(0.0, 0.0, 0.4, 10)) == (1.0, 0.0, None)
+
+
+def test_a_guess_is_unsure_halfway_between_chance_and_certainty() -> None:
+    assert [unsure_below(classes) for classes in (2, 4, 10)] == [0.75, 0.625, 0.55]
+    assert [chance(0.1, sure, 2) for sure in (0.5, 0.74, 0.75)] == [pytest.approx(0.3)] * 2 + [0.1]
 
 
 def test_a_pooled_difference_of_one_period_is_agrestis_and_of_two_compares_within() -> None:

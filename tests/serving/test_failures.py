@@ -1,0 +1,191 @@
+"""What becomes of an image that a model fails on, and of those that came with it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from numpy.typing import NDArray
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from labelling.core.images import open_rgb
+from learning.core.backbones import prepare
+from serving import selectors
+from serving.models import Deployment, Prediction, Rollout
+from serving.services import prediction_log
+from serving.services.champions import champions
+from serving.services.loaded import LoadedModel
+from tests.serving import trained
+from tests.serving.conftest import Service, until
+from tests.serving.rolled import images, rollout
+from tests.serving.test_metrics import of
+from tests.serving.test_predict import files
+from tests.serving.test_v2 import files as v2_files
+from tests.serving.trained import DARK, picture
+
+
+def champion_of(service: Service) -> LoadedModel:
+    return champions.get(service.project.pk)[0].model
+
+
+def breaks(monkeypatch: pytest.MonkeyPatch, *models: LoadedModel) -> None:
+    """They fail on every image."""
+
+    def fail(features: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise RuntimeError("it broke")
+
+    for model in models:
+        monkeypatch.setattr(model.predictor, "predict_features", fail)
+
+
+def breaks_on(monkeypatch: pytest.MonkeyPatch, model: LoadedModel, image: bytes, *, backbone: bool) -> None:
+    """It fails on what holds this image, in its backbone or in its head."""
+    predictor = model.predictor
+    if backbone:
+        embed, bad_pixels = predictor.embedder.embed, prepare(open_rgb(image), predictor.input_size)
+
+        def embed_or_fail(pixels: NDArray[np.uint8], until: float | None = None) -> NDArray[np.float32]:
+            if any((one == bad_pixels).all() for one in pixels):
+                raise RuntimeError("it broke")
+            return embed(pixels, until)
+
+        monkeypatch.setattr(predictor.embedder, "embed", embed_or_fail)
+        return
+    head, [bad] = (
+        predictor.predict_features,
+        predictor.embedder.embed(prepare(open_rgb(image), predictor.input_size)[None]),
+    )
+
+    def predict_or_nan(features: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = head(features)
+        found[np.isclose(features, bad, atol=1e-4).all(axis=1)] = np.nan
+        return found
+
+    monkeypatch.setattr(predictor, "predict_features", predict_or_nan)
+
+
+@pytest.fixture
+def spooling(service: Service, settings: Settings, tmp_path: Path) -> Iterator[Service]:
+    settings.SPOOL_DIR = tmp_path / "spool"
+    prediction_log.spool.start()
+    yield service
+    prediction_log.spool.stop()
+
+
+def test_a_champions_failure_is_kept_and_counts_as_no_answer(
+    spooling: Service, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    service = spooling
+    breaks(monkeypatch, champion_of(service))
+    service.client.get("/v2/models/nothing")  # the key is known
+    with django_assert_num_queries(0):
+        refused = service.client.post(service.predict_path, picture(DARK), content_type="image/png")
+    assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+    prediction_log.spool.hand_over()
+
+    kept = Prediction.objects.get()
+    assert (kept.status, kept.top, kept.arm, kept.model_version) == (
+        "failed",
+        [],
+        "champion",
+        service.version,
+    )
+    assert (kept.audited, kept.inclusion) == (False, None)
+    assert selectors.traffic_of(service.project).predictions == 0
+    deployment, began = Deployment.objects.get(), timezone.now() - timedelta(hours=1)
+    assert selectors.unsure_since(deployment, began, 2.0) == []
+    assert selectors.images_sent(deployment, 10, [b""]) == []
+    text = service.client.get("/metrics").content.decode()
+    told = {"project": service.project.slug, "arm": "champion", "mode": "none"}
+    assert of(text, "quern_predictions_total", **told, status="unanswered") == 1
+    assert of(text, "quern_predictions_total", **told, status="failed") == 0
+    address = f"/api/v1/projects/{service.project.slug}/predictions/{kept.pk}/feedback"
+    sent = service.client.post(address, json.dumps({"label": "dark"}), content_type="application/json")
+    assert sent.status_code == 404
+
+
+def test_a_canary_that_fails_no_more_than_its_champion_is_not_taken_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = trained.version(service.project, seed=1)
+    rolled = rollout(
+        service, "canary", new, steps=[0.5], hold_seconds=3600, min_requests=1000, errors_in_a_row=5
+    )
+    breaks(monkeypatch, *rolled.live.arms.values())
+    for image, _ in images(40):
+        sent = service.client.post(service.predict_path, image, content_type="image/png")
+        assert sent.status_code == 503
+    decision = rolled.look()
+    assert decision is not None
+    seen = decision.evidence["evidence"]
+    assert seen["champion"]["errors"] + seen["challenger"]["errors"] == 40
+    assert min(seen[arm]["errors_in_a_row"] for arm in ("champion", "challenger")) >= 5
+    assert rolled.row.state == Rollout.State.RUNNING, decision.reason
+    assert selectors.failures_of(rolled.row) == 0, "for none of them did the champion answer"
+
+
+@pytest.mark.parametrize("backbone", [True, False])
+def test_of_many_images_only_the_one_at_fault_fails(
+    service: Service, monkeypatch: pytest.MonkeyPatch, backbone: bool
+) -> None:
+    sent = [image for image, _ in images(5)]
+    breaks_on(monkeypatch, champion_of(service), sent[2], backbone=backbone)
+    answer = service.client.post(service.predict_path, files(*sent, b"no image"))
+    assert answer.status_code == 200
+    told = answer.json()["predictions"]
+    assert [one["index"] for one in told] == list(range(6))
+    assert told[2] == {"index": 2, "error": "The model failed on this image."}
+    assert [one["labels"][0]["label"] for one in told[:2] + told[3:5]] == ["light", "dark", "dark", "light"]
+    kept = Prediction.objects.values_list("status", flat=True)
+    assert sorted(kept) == ["failed", "ok", "ok", "ok", "ok"]
+    assert service.client.post(service.predict_path, files(sent[2], b"no image")).status_code == 503
+    # By V2 it is all or none; of those that nobody is told of, none is kept as an answer.
+    body = json.dumps(v2_files(*sent))
+    infer = f"/v2/models/{service.project.slug}/infer"
+    assert service.client.post(infer, body, content_type="application/json").status_code == 503
+    assert Prediction.objects.filter(status="ok").count() == 4
+    assert Prediction.objects.filter(status="failed").count() == 3
+
+
+def test_an_arm_fails_on_one_image_of_a_request_not_on_all(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = trained.version(service.project, seed=1)
+    rolled = rollout(service, "canary", new, steps=[0.5], hold_seconds=3600, errors_in_a_row=5)
+    sent = [image for image, _ in images(24)]
+    arms = [one["arm"] for one in ask_all(service, sent)]
+    at_fault = arms.index("challenger")
+    breaks_on(monkeypatch, rolled.live.arms["challenger"], sent[at_fault], backbone=False)
+    told = ask_all(service, sent)
+    versions = {"champion": service.version.number, "challenger": new.number}
+    for place, one in enumerate(told):
+        who = "champion" if place == at_fault else arms[place]
+        assert (one["arm"], one["model"]["version"]) == (arms[place], versions[who])
+    assert Prediction.objects.filter(status="failed").count() == 1
+    decision = rolled.look()
+    assert decision is None or decision.action == "hold"
+
+
+def test_in_the_shadow_only_the_image_at_fault_fails(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolled = rollout(service, "shadow", trained.version(service.project, seed=1))
+    sent = [image for image, _ in images(6)]
+    breaks_on(monkeypatch, rolled.live.arms["challenger"], sent[3], backbone=False)
+    ask_all(service, sent)
+    until(lambda: Prediction.objects.filter(arm="challenger").count() == 6)
+    broken = Prediction.objects.get(status="broken")
+    assert broken.digest == hashlib.sha256(sent[3]).hexdigest()
+    assert Prediction.objects.filter(status="shadow").count() == 5
+
+
+def ask_all(service: Service, sent: list[bytes]) -> list[dict[str, Any]]:
+    answer = service.client.post(service.predict_path, files(*sent))
+    assert answer.status_code == 200, answer.content
+    return list(answer.json()["predictions"])
