@@ -96,9 +96,12 @@ def lists_told(rollout: Rollout) -> dict[str, int] | None:
 
 
 def champion_slow_ms(champion: ModelVersion | None) -> float | None:
-    """99% of its newest answers took less; None while there are few."""
+    """99% of the newest answers that it gave alone took less; None while there are few. A merged list takes
+    the time of two models.
+    """
     if champion is None:
         return None
     answers = Prediction.objects.filter(project=champion.project_id, model_version=champion, status="ok")
+    answers = answers.exclude(arm="merged")
     newest = list(answers.order_by("-created_at").values_list("infer_ms", flat=True)[:_MEASURED])
     return float(np.quantile(newest, 0.99)) if len(newest) >= _LEAST else None

@@ -44,7 +44,7 @@ def production_look() -> None:
         created_at__gt=Coalesce(OuterRef("looked_until"), Value(_LONG_AGO, DateTimeField())),
     )
     answering = Deployment.objects.exclude(champion=None).exclude(looked_until__gt=now - PERIOD)
-    for deployment in list(answering.filter(Exists(fresh)).select_related("project", "champion")):
+    for deployment in list(answering.filter(Exists(fresh)).select_related("project", "question", "champion")):
         seen = deployment.looked_until
         # Of several ticks at once, one gets it.
         if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):
@@ -57,7 +57,14 @@ def _want(deployment: Deployment, since: datetime) -> None:
     kind = Wanted.Kind
     for even, what, reason in ((True, kind.AUDIT, AUDITED), (False, kind.TRAFFIC, UNSURE_OF)):
         chances = drawn_since(deployment, since, even=even)
-        items_want(project=project, digests=list(chances), kind=what, reason=reason, inclusion=chances)
+        items_want(
+            project=project,
+            digests=list(chances),
+            kind=what,
+            reason=reason,
+            inclusion=chances,
+            question=deployment.question,
+        )
     champion = deployment.champion
     below = unsure_below(len(champion.card["classes"])) if champion else 0.0
     picked = (
@@ -66,4 +73,11 @@ def _want(deployment: Deployment, since: datetime) -> None:
     )
     for digests, reason in picked:
         most = places_left(project)
-        items_want(project=project, digests=digests, kind=kind.TRAFFIC, reason=reason, most=most)
+        items_want(
+            project=project,
+            digests=digests,
+            kind=kind.TRAFFIC,
+            reason=reason,
+            most=most,
+            question=deployment.question,
+        )

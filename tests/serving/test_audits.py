@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
 from labelling.services.leases import lease_items
+from labelling.services.questions import question_add
 from labelling.services.queue import RankedItem, queue_swap
 from labelling.services.wanted import items_want
 from learning.models import TrainingRun
@@ -162,6 +163,18 @@ def test_a_label_carries_the_chance_of_its_draw(service: Service) -> None:
     assert said.keys() == expected.keys()
     for pk, one in said.items():
         assert one.inclusion == (None if one.source == Lease.Source.RANDOM else expected[pk])
+
+
+def test_an_image_answered_before_a_question_came_is_asked_for_it(service: Service) -> None:
+    project = service.project
+    first, item = project.questions.get(), factories.item(project)
+    answer_all(project, factories.member(project), lambda one: first.labels.first())
+    second = question_add(project=project, prompt="Which mood?", labels=["sad", "glad"])
+    new = [
+        items_want(project=project, digests=[item.digest], kind="audit", reason="", question=one)
+        for one in (first, None, second)
+    ]
+    assert new == [0, 0, 1]
 
 
 def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Service) -> None:
