@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from serving.core.modes import CHAMPION, Verdict, mode_named
@@ -29,8 +30,10 @@ from serving.services.switching import (
 logger = logging.getLogger(__name__)
 
 PERIOD = timedelta(seconds=1)
-# The look at a rollout with much traffic takes long: it may use this share of the time.
+# The look at a rollout with much traffic takes long: it may use this share of the time, but what goes wrong
+# is to be seen within a minute.
 BUSY_SHARE = 0.1
+LONGEST = timedelta(seconds=30)
 # A point of the plot is drawn after this share of the rollout's age: enough of them, however long it lasts.
 POINT_EVERY = 0.02
 
@@ -38,11 +41,13 @@ POINT_EVERY = 0.02
 def rollouts_look() -> list[Decision]:
     """Look at every running rollout that is due."""
     now = timezone.now()
-    due = Rollout.objects.filter(state=Rollout.State.RUNNING, due_at__lte=now)
+    # What is further away than any look is moved was said by a clock that has been put back since.
+    is_due = Q(due_at__lte=now) | Q(due_at__gt=now + 2 * LONGEST)
+    due = Rollout.objects.filter(is_due, state=Rollout.State.RUNNING)
     decisions = []
     for pk, due_at in list(due.values_list("pk", "due_at")):
         # Should this process be killed, the next look is a while away, not lost.
-        claimed = due.filter(pk=pk, due_at=due_at).update(due_at=now + 30 * PERIOD)
+        claimed = due.filter(pk=pk, due_at=due_at).update(due_at=now + LONGEST)
         if claimed:
             decisions.append(_look(pk))
     return [decision for decision in decisions if decision is not None]
@@ -60,7 +65,7 @@ def _look(rollout_id: int) -> Decision | None:
         error = f"The last look at the evidence failed: {failure}"[:300]
     took = timedelta(seconds=(time.monotonic() - started) / BUSY_SHARE)
     Rollout.objects.filter(pk=rollout_id, state=Rollout.State.RUNNING).update(
-        due_at=timezone.now() + max(PERIOD, took), error=error
+        due_at=timezone.now() + min(max(PERIOD, took), LONGEST), error=error
     )
     return decision
 

@@ -21,6 +21,7 @@ from serving.models import Deployment, Prediction, Rollout
 from serving.services import prediction_log
 from serving.services.champions import champions
 from serving.services.loaded import LoadedModel
+from serving.services.rollout_rules import LONGEST, rollouts_look
 from tests.serving import trained
 from tests.serving.conftest import Service, until
 from tests.serving.rolled import images, rollout
@@ -189,3 +190,21 @@ def ask_all(service: Service, sent: list[bytes]) -> list[dict[str, Any]]:
     answer = service.client.post(service.predict_path, files(*sent))
     assert answer.status_code == 200, answer.content
     return list(answer.json()["predictions"])
+
+
+def test_a_clock_that_is_put_back_and_a_look_that_takes_long_delay_no_decision_for_long(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1))
+
+    def due_in() -> timedelta:
+        assert rolled.row.due_at is not None
+        return rolled.row.due_at - timezone.now()
+
+    Rollout.objects.filter(pk=rolled.pk).update(due_at=timezone.now() + timedelta(hours=1))
+    rollouts_look()
+    assert due_in() < timedelta(seconds=20)
+    monkeypatch.setattr("serving.services.rollout_rules.BUSY_SHARE", 1e-6)
+    Rollout.objects.filter(pk=rolled.pk).update(due_at=timezone.now())
+    rollouts_look()
+    assert timedelta(seconds=20) < due_in() <= LONGEST
