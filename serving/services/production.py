@@ -32,7 +32,8 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def places_left(project: Project) -> int:
-    waiting = Wanted.objects.filter(project=project, kind=Wanted.Kind.TRAFFIC).count()
+    """For what is picked; what is drawn takes none, for its chance must not depend on what waits."""
+    waiting = Wanted.objects.filter(project=project, kind=Wanted.Kind.TRAFFIC, inclusion=None).count()
     return max(0, MOST_WAITING - waiting)
 
 

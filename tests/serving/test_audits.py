@@ -17,7 +17,7 @@ from serving.models import Deployment, Prediction
 from serving.selectors.evidence import evidence_of
 from serving.services.afterwards import afterwards
 from serving.services.champions import champions
-from serving.services.production import MOST_WAITING, production_look
+from serving.services.production import MOST_WAITING, places_left, production_look
 from serving.services.traffic import traffic_policy_set
 from tests import factories
 from tests.labelling.answering import answer_all
@@ -163,6 +163,21 @@ def test_a_label_carries_the_chance_of_its_draw(service: Service) -> None:
     assert said.keys() == expected.keys()
     for pk, one in said.items():
         assert one.inclusion == (None if one.source == Lease.Source.RANDOM else expected[pk])
+
+
+@pytest.mark.django_db
+def test_what_is_drawn_takes_no_place_from_what_is_picked() -> None:
+    project = factories.project()
+    for inclusion in (0.3, 0.3, None):
+        item = factories.item(project)
+        items_want(
+            project=project,
+            digests=[item.digest],
+            kind=Wanted.Kind.TRAFFIC,
+            reason="",
+            inclusion={} if inclusion is None else {item.digest: inclusion},
+        )
+    assert places_left(project) == MOST_WAITING - 1
 
 
 def test_an_image_answered_before_a_question_came_is_asked_for_it(service: Service) -> None:
