@@ -15,7 +15,7 @@ from serving.api.deadlines import told
 from serving.models import ApiKey, Prediction
 from serving.services.admission import Deadline, admission
 from serving.services.afterwards import afterwards
-from serving.services.champions import ChampionLoading, NoChampion, champions
+from serving.services.champions import ChampionBroken, ChampionLoading, NoChampion, champions
 from serving.services.inference import ModelFailed
 from serving.services.loaded import Champion, LoadedModel
 from serving.services.predictions import Made, predictions_make
@@ -36,8 +36,12 @@ def champions_of(project: Project, deadline: Deadline | None = None) -> tuple[Ch
     try:
         try:
             return champions.get(project.pk)
-        except ChampionLoading:
-            if deadline is None or not _patience.acquire(blocking=False):
+        except ChampionLoading as loading:
+            if (
+                isinstance(loading, ChampionBroken)
+                or deadline is None
+                or not _patience.acquire(blocking=False)
+            ):
                 raise
         try:
             return _loaded_by(project, min(deadline.at, time.monotonic() + LOADING_SECONDS))
@@ -47,6 +51,8 @@ def champions_of(project: Project, deadline: Deadline | None = None) -> tuple[Ch
         raise Conflict(
             f"{project.name} has no model yet: it trains by itself once items of two classes are labelled."
         ) from none
+    except ChampionBroken as broken:
+        raise ComeBack("The model cannot be loaded: the project's managers see why.") from broken
     except ChampionLoading as loading:
         raise ComeBack("The model is being loaded. Try again in a second.") from loading
 

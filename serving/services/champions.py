@@ -46,6 +46,10 @@ class ChampionLoading(Exception):
     """It has one, and this process is still loading it."""
 
 
+class ChampionBroken(ChampionLoading):
+    """It cannot be loaded, which is tried again and again."""
+
+
 @dataclass
 class Champions:
     """One thread loads, all others only read: what they read is replaced, never changed in place."""
@@ -80,7 +84,7 @@ class Champions:
             # Of two threads that do this at once one may win; the other's client asks again.
             self._asked_for = {*self._asked_for, project_id}
             self._wake.set()
-        raise ChampionLoading
+        raise ChampionBroken if self.trouble(project_id) else ChampionLoading
 
     def start(self) -> None:
         """Start the thread unless it runs. A forked child has none, and starts its own."""
@@ -131,6 +135,15 @@ class Champions:
         """
         wanted = {one.version_id for ones in (self._wanted or {}).values() for one in ones}
         return not self._loaded and bool(wanted & self._why.keys())
+
+    def trouble(self, project_id: int) -> str:
+        """Why a champion of the project does not answer, for its people; "" as far as this process knows."""
+        wanted = (self._wanted or {}).get(project_id, [])
+        why = next((self._why[one.version_id] for one in wanted if one.version_id in self._why), "")
+        if not why:
+            return ""
+        answering = "what answered before does" if project_id in self._loaded else "clients get no answer"
+        return f"{why.rstrip('.')}. Until it can, {answering}; promote another version, or restore its files."
 
     def _run(self) -> None:
         while not self._stop.is_set():

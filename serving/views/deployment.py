@@ -11,6 +11,7 @@ from labelling.views.access import SignedInRequest
 from learning.models import ModelVersion
 from learning.selectors import measured_on
 from serving import selectors
+from serving.services.champions import champions
 from serving.services.deployments import deployment_automatic_set, deployment_promote
 from serving.services.traffic import traffic_policy_set
 from serving.views.drift_words import drift_notices
@@ -99,7 +100,7 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
         "project": project,
         "role": role,
         "tab": "deployment",
-        "error": error,
+        "error": error or champions.trouble(project.pk),
         "deployment": deployment,
         "champion": champion,
         "champions": {one.champion_id for one in deployments},

@@ -8,6 +8,7 @@ from labelling.selectors import project_for, role_of
 from labelling.views.access import SignedInRequest
 from learning.selectors import measured_on
 from serving import selectors
+from serving.services.champions import champions
 from serving.views.drift_words import drift_notices
 from serving.views.example import predict_url
 from serving.views.figures import accuracy_words, further_champions
@@ -26,6 +27,7 @@ class PanelView(LoginRequiredMixin, View):
         traffic = selectors.traffic_of(project)
         context = {
             "project": project,
+            "trouble": champions.trouble(project.pk),
             "deployment": deployment,
             "champion": champion,
             "further": further_champions(deployments[1:]),

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from learning.core.predictor import Predictor
 from learning.models import ModelVersion
 from learning.services.artifacts import artifact_name, predictor_load
 from serving.models import Arm, Deployment
-from serving.services.champions import champions
+from serving.services.champions import ChampionLoading, champions
 from serving.services.deployments import deployment_promote
 from tests import factories
 from tests.serving import trained
@@ -127,10 +128,31 @@ def test_the_old_champion_answers_when_the_new_one_cannot_be_loaded(service: Ser
     whole = head.read_bytes()
     head.write_bytes(whole[:-10])
     deployment_promote(project=service.project, version=broken, actor=factories.user(), reason="A test.")
-    time.sleep(0.6)
+    until(lambda: champions.trouble(service.project.pk) != "")
     assert answers_with(service.project, service.version)
+    manager = Client()
+    manager.force_login(factories.member(service.project, "manager"))
+    page = f"/projects/{service.project.slug}"
+
+    def told(words: str) -> bool:
+        found = [manager.get(f"{page}/{name}/").content.decode() for name in ("deployment", "serving/panel")]
+        assert (words in found[0]) == (words in found[1])
+        return words in found[0]
+
+    assert told("Version 2 cannot be loaded")
+    assert told("Until it can, what answered before does; promote another version")
+    # A process that begins now has nothing else to answer with, and lets nobody wait for it.
+    champions.stop()
+    with pytest.raises(ChampionLoading):
+        champions.get(service.project.pk)
+    until(lambda: champions.trouble(service.project.pk) != "")
+    asked = service.client.post(service.predict_path, picture(DARK), content_type="image/png")
+    said = {"detail": "The model cannot be loaded: the project's managers see why."}
+    assert (asked.status_code, asked.json(), asked["Retry-After"]) == (503, said, "1")
+    assert told("Until it can, clients get no answer")
     head.write_bytes(whole)
     until(lambda: answers_with(service.project, broken), 15)
+    assert not told("cannot be loaded")
 
 
 def test_one_failed_try_to_load_an_arm_is_no_evidence_and_a_loaded_arm_has_no_error(
