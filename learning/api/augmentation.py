@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.status import HTTP_201_CREATED
+from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
 from labelling.api.requests import checked, sender
@@ -25,7 +25,7 @@ from learning.policy_selectors import (
     rewards_of,
     search_progress,
 )
-from learning.services.policies import policy_export, policy_import
+from learning.services.policies import policy_delete, policy_export, policy_import
 from learning.services.policy_search import (
     policy_search_end,
     policy_search_pause,
@@ -139,6 +139,16 @@ class PolicyApiView(APIView):
         """Export one. To use it, set the learner's `augmentation` to its name."""
         project = _project(request, slug)
         return Response(_policy(get_object_or_404(AugmentationPolicy, project=project, pk=pk)))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, slug: str, pk: int) -> Response:
+        """Delete one that is not in use."""
+        kept = get_object_or_404(AugmentationPolicy, project=_project(request, slug), pk=pk)
+        try:
+            policy_delete(policy=kept)
+        except ValidationError as error:
+            raise ParseError(error.messages[0]) from error
+        return Response(status=HTTP_204_NO_CONTENT)
 
 
 def _project(request: Request, slug: str) -> Project:

@@ -14,7 +14,7 @@ from labelling.models import Item, Project
 from labelling.services.blobs import blob_put
 from learning.core.augmentation import AUGMENTATIONS, Augment, Policy, policy_from
 from learning.core.lazy import lazy
-from learning.models import AugmentationPolicy, PolicySearch
+from learning.models import AugmentationPolicy, Learner, PolicySearch
 from learning.services.lessons import images_read
 
 drawings = lazy("learning.core.children.pictures", often=False)
@@ -76,6 +76,15 @@ def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
     if "\\u0000" in written:
         raise ValidationError("Neither name nor evidence of a policy can hold a NUL character.")
     return policy_keep(project=project, policy=policy, name=name.strip(), evidence=evidence)
+
+
+def policy_delete(*, policy: AugmentationPolicy) -> None:
+    """Raises ValidationError, with a sentence, while it is in use."""
+    with transaction.atomic():
+        learners = Learner.objects.select_for_update().filter(project=policy.project_id)
+        if any(one.augmentation == policy.name for one in learners):
+            raise ValidationError(f"{policy.name} is in use: choose another on the learner's page first.")
+        policy.delete()
 
 
 def policy_export(*, policy: AugmentationPolicy) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from learning.policy_selectors import (
 )
 from learning.selectors import learner_of, worker_words
 from learning.services.learners import learner_update
-from learning.services.policies import policy_export, policy_import
+from learning.services.policies import policy_delete, policy_export, policy_import
 from learning.services.policy_search import (
     LIVE,
     policy_search_end,
@@ -129,10 +129,17 @@ class PolicyView(LoginRequiredMixin, View):
         return response
 
     def post(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-        """Use it from now on."""
+        """Use it from now on, or delete it."""
         project = _project(request, slug)
         kept = get_object_or_404(AugmentationPolicy, project=project, pk=pk)
-        if (learner := learner_of(project)) is not None:
+        if request.POST.get("action") == "delete":
+            try:
+                policy_delete(policy=kept)
+            except ValidationError as error:
+                messages.error(request, error.messages[0])
+            else:
+                messages.success(request, f"The policy {kept.name} is deleted.")
+        elif (learner := learner_of(project)) is not None:
             learner_update(learner=learner, augmentation=kept.name)
             messages.success(request, f"Features that are learned from now on use {kept.name}.")
         return redirect("learning:augmentation", slug)

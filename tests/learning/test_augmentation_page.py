@@ -11,6 +11,7 @@ from labelling.models import Project
 from learning.core.augmentation import Applied, Policy
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
 from learning.policy_forms import PolicySearchForm
+from learning.services.learners import learner_update
 from learning.services.policies import policy_keep
 from tests.learning.digits import digits_project, embed_all, label_items, learner_of
 
@@ -138,6 +139,23 @@ def test_a_policy_is_exported_imported_and_used(project: Project, manager: Clien
     answer = manager.post(f"{page}policies/{again.pk}/", follow=True).content.decode()
     assert "Features that are learned from now on use mine." in answer
     assert learner_of(project).augmentation == "mine"
+    one, api = (
+        f"{page}policies/{again.pk}/",
+        f"/api/v1/projects/{project.slug}/augmentation/policies/{again.pk}",
+    )
+    assert (
+        "mine is in use: choose another"
+        in manager.post(one, {"action": "delete"}, follow=True).content.decode()
+    )
+    refused = manager.delete(api)
+    assert (refused.status_code, "is in use" in refused.json()["detail"]) == (400, True)
+    learner_update(learner=learner_of(project), augmentation="views")
+    assert manager.delete(api).status_code == 204
+    assert manager.delete(api).status_code == 404
+    other = policy_keep(project=project, policy=POLICY, name="other", evidence={})
+    deleted = manager.post(f"{page}policies/{other.pk}/", {"action": "delete"}, follow=True)
+    assert "The policy other is deleted." in deleted.content.decode()
+    assert not AugmentationPolicy.objects.exists()
     huge = data.replace(b'"probability": 0.5', b'"probability": 1' + 400 * b"0")
     for wrong, words in (
         (b"{", "is not JSON"),
