@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 from learning.core.gradient_noise import CHUNKS, Descend, Gradient, noise_scale
+from learning.core.learning_rate import rate_for
 from learning.core.memory_meter import peak_bytes
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -107,11 +108,6 @@ def choose(
     times = tuple(training_times(curve, noise))
     took = time.perf_counter() - began
     return Choice(batch, scaled, reason, fits, knee_of(curve), noise, tuple(curve), times, took)
-
-
-def rate_for(batch: int, rate: float, usual: int) -> float:
-    """The learning rate that goes with a batch, by the square-root rule for Adam (Malladi et al. 2022)."""
-    return rate * float(np.sqrt(batch / usual))
 
 
 def training_times(curve: Sequence[Point], noise: float | None) -> list[float]:

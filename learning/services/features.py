@@ -10,8 +10,8 @@ from labelling.models import Project
 from labelling.services.blobs import file_write
 from learning.core.augmentation import Augment
 from learning.core.backbones.base import export
-from learning.core.batch_size import rate_for
 from learning.core.lazy import lazy
+from learning.core.learning_rate import rate_for
 from learning.core.pretraining import PRETRAININGS, Lessons, Loop, Pretraining
 from learning.models import PretrainingRun
 from learning.selectors import learner_of
