@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import default_storage
 
-from labelling.models import Project
 from labelling.services.blobs import file_write
 from learning.core.augmentation import Augment
 from learning.core.backbones.base import export
@@ -33,7 +32,7 @@ pretrain = lazy("learning.core.networks.pretrain", often=False)
 stored = lazy("learning.core.networks.stored", often=False)
 torch = lazy("torch", often=False)
 
-# By itself: what needs no labels first, then further on what is best of it, where there are labels.
+# By itself: what needs no labels first, then the last of it further, where there are labels.
 BY_ITSELF = "by-itself"
 FIRST, FURTHER = ("pca", "vicreg"), ("softmatch",)
 THREADS = 2
@@ -63,7 +62,7 @@ def features_learn(
     made: dict[str, str] = run.config.get("made", {})
     if way.name in made:
         return backbone_artifact(name=made[way.name])
-    grown_from, origin = _start(run.project) if way.from_labels else (None, "")
+    grown_from, origin = _start(run) if way.from_labels else (None, "")
     size = grown_from.size if grown_from else pretrain.SIZE
     lessons = lessons_read(project=run.project, way=way, size=size)
     known = [one for one in (lessons.own, *lessons.others) if one]
@@ -154,15 +153,20 @@ def remember(run: PretrainingRun, field: str, way: str, value: object) -> None:
     work_owned(run, config=run.config)
 
 
-def _start(project: Project) -> tuple["Network", str]:
-    """The network in use and its name; of one that was trained on labels itself, what that grew from, of a
-    pair, the part that was learned here.
+def _start(run: PretrainingRun) -> tuple["Network", str]:
+    """What a way that needs labels goes on from, and its name: by itself, what this run has just learned
+    without labels. ImageNet's features come beside it, and a step of such a small network takes
+    milliseconds, of ImageNet's seconds.
+
+    Else the network in use; of one that was trained on labels itself, what that grew from, of a pair, the
+    part that was learned here.
     """
-    learner = learner_of(project)
+    learner = learner_of(run.project)
     if learner is None:
         raise ValueError("The project has no learner yet: begin again in a moment.")
     used = backbone_artifact(name=learner.backbone)
-    name = used.origin or used.learns_by or used.name
+    just_learned = run.config.get("made", {}).get(FIRST[-1])
+    name = just_learned or used.origin or used.learns_by or used.name
     return backbone_network(name=name), name
 
 
