@@ -15,7 +15,7 @@ class PretrainingRun(Work):
     progress = models.FloatField(default=0.0, help_text="The share that is done, 0 to 1.")
     backbone = models.CharField(max_length=60, blank=True, default="", help_text="What came out, by name.")
     note = models.CharField(
-        max_length=600, blank=True, default="", help_text="How it compares with the backbone before."
+        max_length=2000, blank=True, default="", help_text="How it compares with the backbone before."
     )
 
     class Meta:

@@ -124,7 +124,7 @@ def _do(run: PretrainingRun) -> None:
         stage="",
         progress=1.0,
         backbone=used or learned[-1].name,
-        note=" ".join(notes)[:600],
+        note=" ".join(notes)[:2000],
         finished_at=timezone.now(),
     )
 
