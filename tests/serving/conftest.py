@@ -2,13 +2,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from labelling.models import Project
 from learning.models import ModelVersion
 from serving.models import ApiKey, Deployment
+from serving.services import prediction_log
 from serving.services.afterwards import afterwards
 from serving.services.champions import ChampionLoading, NoChampion, champions
 from serving.services.deployments import deployments_consider, deployments_create_missing
@@ -69,3 +72,12 @@ def until(happened: Callable[[], bool], seconds: float = 10.0) -> float:
         assert time.monotonic() - started < seconds, "it did not happen in time"
         time.sleep(0.01)
     return time.monotonic() - started
+
+
+@pytest.fixture
+def spooling(service: Service, settings: Settings, tmp_path: Path) -> Iterator[Service]:
+    """Predictions are written as in production."""
+    settings.SPOOL_DIR = tmp_path / "spool"
+    prediction_log.spool.start()
+    yield service
+    prediction_log.spool.stop()

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 from django.utils import timezone
 from numpy.typing import NDArray
 from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import Settings
 
 from labelling.core.images import open_rgb
 from learning.core.backbones import prepare
@@ -69,14 +66,6 @@ def breaks_on(monkeypatch: pytest.MonkeyPatch, model: LoadedModel, image: bytes,
         return found
 
     monkeypatch.setattr(predictor, "predict_features", predict_or_nan)
-
-
-@pytest.fixture
-def spooling(service: Service, settings: Settings, tmp_path: Path) -> Iterator[Service]:
-    settings.SPOOL_DIR = tmp_path / "spool"
-    prediction_log.spool.start()
-    yield service
-    prediction_log.spool.stop()
 
 
 def test_a_champions_failure_is_kept_and_counts_as_no_answer(

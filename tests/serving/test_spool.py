@@ -5,12 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
-from pytest_django.fixtures import Settings
 
 from serving.models import Prediction
 from serving.services import prediction_log
@@ -116,14 +114,6 @@ def test_lines_that_were_written_in_part_take_no_others_with_them(
     spool.append([b"five"])
     spool.hand_over()
     assert stored.lines == [b"one", b"five"], "what was refused is not stored, what was accepted is"
-
-
-@pytest.fixture
-def spooling(service: Service, settings: Settings, tmp_path: Path) -> Iterator[Service]:
-    settings.SPOOL_DIR = tmp_path / "spool"
-    prediction_log.spool.start()
-    yield service
-    prediction_log.spool.stop()
 
 
 def test_feedback_may_come_at_once(spooling: Service) -> None:
