@@ -29,8 +29,10 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.4
 # So many champions are loaded before anyone has asked for them: those that changed last.
 PRELOADED = 32
-# A database that has not answered for so long is taken to be gone; loading a model may hold up the next look.
-SILENT_SECONDS = 1.0
+# A look that has waited for so long says that the database is silent. With the pause before it, readiness
+# tells within a second; requests are refused a little later, and loading a model may hold up a look.
+SILENT_SECONDS = 0.55
+SILENT_SECONDS_REQUESTS = 1.0
 SILENT_SECONDS_LOADING = 20.0
 # After a model that cannot be loaded, so many polls pass before the next try.
 _POLLS_BETWEEN_TRIES = 20
@@ -58,7 +60,8 @@ class Champions:
     _loaded: dict[int, tuple[Champion, ...]] = field(default_factory=dict)
     # project -> what should answer; None until the first poll is through
     _wanted: dict[int, list[Wanted]] | None = None
-    _seen: float | None = None  # when the database last answered; None after a look that failed
+    _begun: float | None = None  # since when the look that is in hand has waited for the database
+    _refused: bool = False  # the last look failed
     _through: bool = False  # all champions were tried once
     _loading: bool = False
     _text: str = ""  # that `_wanted` was read from
@@ -106,23 +109,23 @@ class Champions:
         self._thread = None
         self._loaded, self._wanted, self._asked_for = {}, None, set()
         self._failed, self._why, self._tries = {}, {}, Counter()
-        self._seen, self._through = None, False
+        self._begun, self._refused, self._through = None, False, False
 
     @property
     def started(self) -> bool:
         return self._thread is not None
 
-    def database_is_silent(self) -> bool:
-        """Whether it has not answered the thread's looks for a second. Never waits for it, and does not know
-        before all champions were tried, or where the thread does not run.
+    def database_is_silent(self, most: float = SILENT_SECONDS) -> bool:
+        """Whether the thread's look has waited for `most` seconds, or failed. Never waits for it, and
+        does not know before all champions were tried, or where the thread does not run.
         """
-        seen = self._seen
+        begun = self._begun
         if self._thread is None or not self._through:
             return False
-        if not self._thread.is_alive() or seen is None:
+        if not self._thread.is_alive() or self._refused:
             return True
-        most = SILENT_SECONDS_LOADING if self._loading else SILENT_SECONDS
-        return time.monotonic() - seen > most
+        patience = SILENT_SECONDS_LOADING if self._loading else most
+        return begun is not None and time.monotonic() - begun > patience
 
     def tried(self) -> bool:
         """Whether each champion that was there at the start is loaded, or was found broken."""
@@ -149,11 +152,14 @@ class Champions:
         while not self._stop.is_set():
             self._wake.clear()
             close_old_connections()
+            # Only a look in hand counts: without a processor to begin one, nothing is known of the database.
+            self._begun = time.monotonic()
             try:
                 self._poll()
+                self._begun, self._refused = None, False
             except Exception:
                 # Mostly the database is gone: what is loaded goes on answering, and we try again.
-                self._seen = None
+                self._refused = True
                 logger.exception("The champions could not be read; those loaded go on answering.")
                 self._stop.wait(1.0)
             self._wake.wait(POLL_SECONDS)
@@ -161,7 +167,7 @@ class Champions:
 
     def _poll(self) -> None:
         text = answering_text()
-        self._seen = time.monotonic()
+        self._begun, self._refused = time.monotonic(), False
         wanted = self._wanted
         if wanted is None or text != self._text:
             wanted = answering_of(text)
@@ -260,7 +266,7 @@ class Champions:
                 self._tries[version_id] += 1
             return None
         finally:
-            self._seen, self._loading = time.monotonic(), False
+            self._begun, self._loading = time.monotonic(), False
         self._failed.pop(key, None)
         self._why.pop(version_id, None)
         self._tries.pop(version_id, None)

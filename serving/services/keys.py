@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from labelling.models import Project, User
 from serving.models import ApiKey, Scope
-from serving.services.champions import champions
+from serving.services.champions import SILENT_SECONDS_REQUESTS, champions
 
 _SHAPE = re.compile(r"qk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 # How long a verified key is believed without asking the database again: a revocation takes effect within 1 s.
@@ -69,7 +69,7 @@ def key_find(*, plain: str) -> ApiKey:
     shape = _SHAPE.fullmatch(plain)
     if shape is None:
         raise KeyRefused("This is not an API key: one looks like qk_<12 hex digits>_<43 characters>.")
-    if champions.database_is_silent():
+    if champions.database_is_silent(SILENT_SECONDS_REQUESTS):
         raise OperationalError("The database has not answered for a second: nobody else waits for it.")
     prefix, secret = shape.groups()
     asked = time.monotonic()
