@@ -8,6 +8,8 @@ from config.metrics import metrics
 
 handler404 = "config.errors.not_found"
 urlpatterns = [
+    # First, for predictions are in it: to look through all others takes longer than to read a key.
+    path("", include("serving.urls")),
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
@@ -19,7 +21,6 @@ urlpatterns = [
     path("v2", health.v2_server, name="v2-server"),
     path("v2/health/live", health.v2_live, name="v2-live"),
     path("v2/health/ready", health.v2_ready, name="v2-ready"),
-    path("", include("serving.urls")),
     path("", include("learning.urls")),
     path("", include("labelling.urls")),
 ]

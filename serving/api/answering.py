@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import JsonResponse
+import orjson
+from django.http import HttpResponse
 from rest_framework.exceptions import ParseError
 
 from labelling.models import Project
@@ -109,11 +110,11 @@ def model_that_answered(champion: Champion, prediction: Prediction) -> LoadedMod
     return next(one for one in champion.models if one.version_id == prediction.model_version_id)
 
 
-class AnswerResponse(JsonResponse):
+class AnswerResponse(HttpResponse):
     """Hands on what is to be done afterwards when the server is done with the answer."""
 
     def __init__(self, data: dict[str, Any], made: Made) -> None:
-        super().__init__(data)
+        super().__init__(orjson.dumps(data), content_type="application/json")
         self._jobs = made.afterwards
 
     def close(self) -> None:

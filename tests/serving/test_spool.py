@@ -162,7 +162,10 @@ def line(service: Service, **columns: int) -> bytes:
     return prediction_log._line(made, "2026-01-01T00:00:00+00:00")
 
 
-def test_rows_of_a_deleted_project_go_with_it_and_the_others_are_stored_once(service: Service) -> None:
+def test_rows_of_a_deleted_project_go_with_it_and_the_others_are_stored_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "_TOGETHER", 2)
     other = trained.project()
     gone, _ = key_create(project=other, name="gone", user=None)
 
