@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.pictures import larger_sets
 from learning.core.augmentation import AUGMENTATIONS, Applied, Policy
 from learning.core.children.children import children_train
-from learning.core.children.guards import destroyed
+from learning.core.children.guards import destroyed, telling
 from learning.core.children.judge import Judge, channels_first
 from learning.core.children.pictures import examples_png
 from learning.core.policy_search.base import Judged
@@ -95,6 +95,21 @@ def test_operations_that_make_one_class_of_another_are_found_and_named() -> None
     words = found[0].words(["left", "right"])
     assert words.startswith("Mirror makes ")
     assert "look like another class, mostly '" in words
+
+
+def test_where_colours_tell_classes_what_swaps_them_is_found() -> None:
+    """Black and white squares, anywhere, on grey: by shape, inverting changes nothing."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(80) % 2
+    images = rng.integers(118, 138, (80, 32, 32, 3)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        top, left = rng.integers(0, 8, 2)
+        image[top : top + 24, left : left + 24] = 235 if label else 20
+    found = destroyed(Answered(images, labels), ["invert", "rotate", "mirror", "shear-x", "cutout"], 0)
+    assert [(one.operation, one.share) for one in found] == [("invert", 1.0)]
+    mixed = Answered(images, rng.permutation(labels))
+    assert telling(mixed) is None
+    assert destroyed(mixed, ["invert"], 0) == [], "who knows what the classes are about?"
 
 
 def test_upside_down_a_6_is_a_9() -> None:

@@ -11,6 +11,7 @@ from django.utils.html import escape
 
 from labelling.models import Item, Membership, Project
 from learning.core.augmentation import Applied, Policy
+from learning.core.children import guards
 from learning.core.policy_search.config import config_from
 from learning.core.policy_search.verdict import Verdict
 from learning.models import AugmentationPolicy, Learner, PolicySearch, PolicyTrial
@@ -228,6 +229,12 @@ def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pyte
     assert not policy_search_do(search_id=alone.pk)
     alone.refresh_from_db()
     assert alone.error.startswith("The search stopped: every operation of the search space destroys labels")
+    monkeypatch.setattr(guards, "TOLD", 1.01)
+    unknown = policy_search_request(project=project, config={**QUICK, "space": space})
+    monkeypatch.setattr(policy_search, "trials_add", lambda **_: policy_search_end(search=unknown))
+    assert not policy_search_do(search_id=unknown.pk)
+    unknown.refresh_from_db()
+    assert unknown.left_out == [guards.CANNOT_TELL]
 
 
 @pytest.mark.parametrize(
