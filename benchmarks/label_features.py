@@ -60,7 +60,8 @@ def kinds(pictures: Pictures, network: Network, own: NDArray[np.uint8], kept: Ke
             return _embedded(onnx, pictures.prepared(IMAGENET.input_size))
 
         found = kept.array([pictures.name, kind, len(labels), of], features)
-        yield Split(kind, found[pool], labels[pool], found[test], labels[test], pictures.classes)
+        parts = (IMAGENET.features, network.features) if kind == "both" else ()
+        yield Split(kind, found[pool], labels[pool], found[test], labels[test], pictures.classes, parts)
 
 
 def softmatch_accuracies(
@@ -74,13 +75,15 @@ def softmatch_accuracies(
     lessons = Lessons(own[pool], Answered(own[pool[known]], pictures.labels[pool[known]]))
     grown = pretrain(lessons, PRETRAININGS["softmatch"], {}, seed, network=network)
     found = {}
-    for kind, onnx, images in (
-        (ALONE, export(grown, SIZE), own),
-        (BESIDE, _beside_imagenet(grown), pictures.prepared(IMAGENET.input_size)),
+    both = (IMAGENET.features, grown.features)
+    for kind, onnx, images, parts in (
+        (ALONE, export(grown, SIZE), own, ()),
+        (BESIDE, _beside_imagenet(grown), pictures.prepared(IMAGENET.input_size), both),
     ):
         features = _embedded(onnx, images)
         labels = pictures.labels
-        split = Split(kind, features[pool], labels[pool], features[test], labels[test], pictures.classes)
+        every = features[pool], labels[pool], features[test], labels[test]
+        split = Split(kind, *every, pictures.classes, parts)
         found[kind] = accuracy(Chosen(known, split), HEAD, seed)
     return found
 

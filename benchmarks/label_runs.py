@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from modAL.uncertainty import classifier_margin
@@ -38,6 +38,7 @@ class Split:
     test_features: Matrix
     test_labels: NDArray[np.int64]
     classes: int
+    parts: tuple[int, ...] = ()  # features of each network whose these are
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,7 @@ def best_by(splits: Sequence[Split], known: Rows, used: Split) -> Split:
     if not parts or len(splits) == 1:
         return used
     every = [used, *(one for one in splits if one is not used)]
-    best, surely = best_of(
-        [held_out(_transfer, TrainingData(one.features[asked], labels, one.classes), parts) for one in every]
-    )
+    best, surely = best_of([held_out(_transfer, _data(one, asked), parts) for one in every])
     return every[best] if surely else used
 
 
@@ -106,13 +105,15 @@ def accuracy(chosen: Chosen, method: str, seed: int = 0) -> float:
     """Of the method on the features the labels were chosen by, in %."""
     split, known = chosen.split, chosen.known
     free = np.setdiff1d(np.arange(len(split.labels)), known)
-    data = TrainingData(
-        split.features[known], split.labels[known], split.classes, unlabelled=split.features[free]
-    )
+    data = replace(_data(split, known), unlabelled=split.features[free])
     if len(np.unique(data.labels)) < 2:
         return 100 * float((split.test_labels == data.labels[0]).mean())
     head = METHODS[method].fit(data, {}, np.random.default_rng(seed))
     return 100 * float((head.logits(split.test_features).argmax(axis=1) == split.test_labels).mean())
+
+
+def _data(split: Split, rows: Rows) -> TrainingData:
+    return TrainingData(split.features[rows], split.labels[rows], split.classes, parts=split.parts)
 
 
 def _transfer(data: TrainingData) -> Head:
@@ -124,7 +125,7 @@ def _pool(split: Split, known: Rows, free: Rows) -> Pool:
     features = split.features[free]
     if len(np.unique(labels)) < 2:
         return Pool(len(free), None, features, labelled_embeddings=split.features[known])
-    head = _transfer(TrainingData(split.features[known], labels, split.classes))
+    head = _transfer(_data(split, known))
     return Pool(
         len(free),
         softmax(head.logits(features)),

@@ -29,11 +29,17 @@ def head_onnx(head: Head, temperature: float, classes: int) -> bytes:
     ]
     if head.normalise:
         constants["least"] = np.array(1e-12, dtype=np.float32)
-        nodes += [
-            helper.make_node("ReduceL2", ["z"], ["length"], axes=[1], keepdims=1),
-            helper.make_node("Max", ["length", "least"], ["positive"]),
-            helper.make_node("Div", ["z", "positive"], ["unit"]),
-        ]
+        names = [f"z{number}" for number in range(len(head.parts))] or ["z"]
+        if head.parts:
+            constants["parts"] = np.array(head.parts, dtype=np.int64)
+            nodes.append(helper.make_node("Split", ["z", "parts"], names, axis=1))
+        for name in names:
+            nodes += [
+                helper.make_node("ReduceL2", [name], [f"{name} length"], axes=[1], keepdims=1),
+                helper.make_node("Max", [f"{name} length", "least"], [f"{name} positive"]),
+                helper.make_node("Div", [name, f"{name} positive"], [f"{name} unit"]),
+            ]
+        nodes.append(helper.make_node("Concat", [f"{name} unit" for name in names], ["unit"], axis=1))
     features = "unit" if head.normalise else "z"
     if head.trunk is not None:
         constants |= {"trunk.weight": head.trunk.weight, "trunk.bias": head.trunk.bias}
@@ -75,4 +81,5 @@ def head_read(data: bytes) -> Head:
         tensors["bias"],
         bool(tensors["normalise"][0]),
         trunk=Trunk(tensors["trunk.weight"], tensors["trunk.bias"]) if "trunk.weight" in tensors else None,
+        parts=tuple(tensors["parts"].tolist()) if "parts" in tensors else (),
     )

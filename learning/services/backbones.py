@@ -42,6 +42,14 @@ class BackboneArtifact:
     card: dict[str, object] = field(default_factory=dict)
 
     @property
+    def parts(self) -> tuple[int, ...]:
+        """Of a pair, how many of its features each network makes; () of one network."""
+        if "beside" not in self.card:
+            return ()
+        larger = BACKBONES[str(self.card["beside"])].features
+        return larger, self.features - larger
+
+    @property
     def saw_labels(self) -> bool:
         """Whether labels took part in its training: all that learns from them goes on from a backbone."""
         return bool(self.origin)

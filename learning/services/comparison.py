@@ -125,7 +125,7 @@ def _embedded(backbone: BackboneArtifact, known: "_Known") -> TrainingData:
         raise ValueError(f"The labelled image '{broken.name}' no longer decodes: restore its file.")
     embedder = embedder_load(digest=backbone.digest)
     parts = [embedder.embed(images[i : i + 64]) for i in range(0, len(images), 64)]
-    return TrainingData(np.concatenate(parts), known.labels, known.classes)
+    return TrainingData(np.concatenate(parts), known.labels, known.classes, parts=backbone.parts)
 
 
 def _known(project: Project) -> _Known:

@@ -22,11 +22,12 @@ def other_answers(
     learner: Learner,
     ids: NDArray[np.int64],
     take: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    parts: tuple[int, ...],
 ) -> list[OtherAnswers]:
     """The pool's answers to the project's other questions that have labels of two classes.
 
     None if the learner's method takes each question by itself. `ids` (N,) are the embedded items, `take`
-    gives the embeddings of rows of them.
+    gives the embeddings of rows of them, which have these `parts`.
     """
     if METHODS[learner.method].together is None:
         return []
@@ -36,6 +37,7 @@ def other_answers(
         snapshot = snapshot_take(question=other.question, embedded=ids)
         if snapshot.trainable:
             rows = snapshot.pool.rows
-            data = TrainingData(take(rows), snapshot.pool.labels, len(snapshot.classes), items=rows)
+            labels, classes = snapshot.pool.labels, len(snapshot.classes)
+            data = TrainingData(take(rows), labels, classes, items=rows, parts=parts)
             found.append(OtherAnswers(snapshot, data))
     return found

@@ -16,6 +16,7 @@ from learning.core.methods import METHODS, TrainingData, fit_committee, fit_ques
 from learning.core.stopping import StopState
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
+from learning.services.backbones import backbone_artifact
 from learning.services.draws import draws_measure
 from learning.services.lanes import queue_of_lanes
 from learning.services.other_answers import other_answers
@@ -102,6 +103,7 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     )
     unlabelled = _unlabelled(run, snapshot, ids)
     rows, labels, soft = labels_with_rules(snapshot, weak)
+    parts = backbone_artifact(name=learner.backbone).parts
     data = TrainingData(
         embeddings.take(rows),
         labels,
@@ -109,8 +111,9 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
         unlabelled=embeddings.take(unlabelled) if len(unlabelled) else None,
         soft=soft,
         items=rows,
+        parts=parts,
     )
-    others = other_answers(learner=learner, ids=ids, take=embeddings.take)
+    others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=parts)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
     head = fit_questions(learner.method, [data, *(other.data for other in others)], {}, learner.seed)[0]
     draft = version_draft(

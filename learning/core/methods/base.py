@@ -27,6 +27,7 @@ class TrainingData:
     soft: NDArray[np.float64] | None = None  # (n, K), probabilistic labels, rows sum to 1
     weight: NDArray[np.float64] | None = None  # (n,), >= 0, how much each item counts
     items: NDArray[np.int64] | None = None  # (n,), which item each is, the same for every question
+    parts: tuple[int, ...] = ()  # D of each network whose features these are, side by side; () for one
 
     def __post_init__(self) -> None:
         n = len(self.embeddings)
@@ -34,6 +35,8 @@ class TrainingData:
             raise ValueError(f"Embeddings must be a table (n, D), not of shape {self.embeddings.shape}.")
         if self.labels.shape != (n,):
             raise ValueError(f"There are {n} embeddings but {self.labels.size} labels.")
+        if self.parts and sum(self.parts) != self.embeddings.shape[1]:
+            raise ValueError(f"The parts {self.parts} are not the {self.embeddings.shape[1]} features.")
         _refuse_broken(self.embeddings, "embeddings")
         found = np.unique(self.labels)
         lowest = 0 if self.soft is None else NO_LABEL

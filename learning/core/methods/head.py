@@ -1,6 +1,8 @@
 """The trained part of a model: a linear classifier on standardised embeddings, or on a layer over them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ class Trunk:
 
 @dataclass(frozen=True)
 class Head:
-    """logits = z @ weight.T + bias, where z = (x - centre) / scale, of length 1 when `normalise`.
+    """logits = z @ weight.T + bias, where z = (x - centre) / scale, each part of length 1 when `normalise`.
 
     With a trunk, its h stands for z.
     """
@@ -35,6 +37,7 @@ class Head:
     normalise: bool
     note: str = ""  # one sentence for people: what was chosen or left out in fitting, and why
     trunk: Trunk | None = None
+    parts: tuple[int, ...] = ()  # features of each part of an embedding; () for a whole
 
     def logits(self, embeddings: Float32) -> Float32:
         """(n, D) -> (n, K)"""
@@ -43,7 +46,9 @@ class Head:
             z = embeddings[start : start + BLOCK] - self.centre
             z /= self.scale
             if self.normalise:
-                z /= np.maximum(np.sqrt(np.einsum("nd,nd->n", z, z)), 1e-12)[:, None]
+                for part in slices(z.shape[1], self.parts):
+                    of = z[:, part]
+                    of /= np.maximum(np.sqrt(np.einsum("nd,nd->n", of, of)), 1e-12)[:, None]
             if self.trunk is not None:
                 z = np.maximum(z @ self.trunk.weight.T + self.trunk.bias, 0)
             logits[start : start + BLOCK] = z @ self.weight.T + self.bias
@@ -53,6 +58,7 @@ class Head:
         shared = (
             {} if self.trunk is None else {"trunk.bias": self.trunk.bias, "trunk.weight": self.trunk.weight}
         )
+        parted = {"parts": np.array(self.parts, dtype=np.int64)} if self.parts else {}
         return {
             "bias": self.bias,
             "centre": self.centre,
@@ -60,12 +66,23 @@ class Head:
             "scale": self.scale,
             "weight": self.weight,
             **shared,
+            **parted,
         }
 
 
-def unit(z: Float32) -> Float32:
-    """Rows of length 1; a row of zeros stays."""
-    return np.asarray(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+def slices(features: int, parts: Sequence[int]) -> list[slice]:
+    """Where each part of an embedding lies; a whole is one part."""
+    edges = [0, *np.cumsum(parts or [features]).tolist()]
+    return [slice(start, end) for start, end in pairwise(edges)]
+
+
+def unit(z: Float32, parts: Sequence[int] = ()) -> Float32:
+    """Rows of length 1, each part of them; one of zeros stays."""
+    made = [
+        z[:, part] / np.maximum(np.linalg.norm(z[:, part], axis=1, keepdims=True), 1e-12)
+        for part in slices(z.shape[1], parts)
+    ]
+    return np.concatenate(made, axis=1, dtype=np.float32)
 
 
 def head_of_seen(
@@ -78,6 +95,7 @@ def head_of_seen(
     classes: int,
     normalise: bool,
     trunk: Trunk | None = None,
+    parts: tuple[int, ...] = (),
 ) -> Head:
     """A head for all `classes` from weights (S, D) and biases (S,) of the S classes seen in training."""
     full_weight = np.zeros((classes, weight.shape[1]), dtype=np.float32)
@@ -85,7 +103,13 @@ def head_of_seen(
     full_weight[seen] = weight - weight.mean(axis=0)
     full_bias[seen] = bias - bias.mean()
     return Head(
-        centre.astype(np.float32), scale.astype(np.float32), full_weight, full_bias, normalise, trunk=trunk
+        centre.astype(np.float32),
+        scale.astype(np.float32),
+        full_weight,
+        full_bias,
+        normalise,
+        trunk=trunk,
+        parts=parts,
     )
 
 

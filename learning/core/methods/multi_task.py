@@ -29,7 +29,7 @@ def together(
     if combine not in COMBINE:
         raise ValueError(f"The setting 'combine' must be one of {', '.join(COMBINE)}, not {combine!r}.")
     embeddings, places = _examples(questions)
-    standard = standard_of(embeddings)
+    standard = standard_of(embeddings, questions[0].parts)
     with threadpool_limits(1):
         z = standard.features(embeddings) * np.float32(LENGTH)  # (n, D)
         axes = _axes(z)  # (D, d)
@@ -37,8 +37,9 @@ def together(
         tasks = [_task(data, *of) for data, *of in zip(questions, places, seen, strict=True)]
         x = np.asarray(z @ axes, dtype=np.float32)  # (n, d)
         network = train(ones(x), tasks, COMBINE[combine], rng)
+    weight = LENGTH * (network.trunk[:, :-1] @ axes.T)  # (H, D)
     trunk = Trunk(
-        np.ascontiguousarray(LENGTH * (network.trunk[:, :-1] @ axes.T), dtype=np.float32),
+        np.ascontiguousarray(weight * standard.share if standard.parts else weight, dtype=np.float32),
         np.ascontiguousarray(network.trunk[:, -1]),
     )
     return [
@@ -51,6 +52,7 @@ def together(
             classes=data.classes,
             normalise=True,
             trunk=trunk,
+            parts=standard.parts,
         )
         for data, head, found in zip(questions, network.heads, seen, strict=True)
     ]

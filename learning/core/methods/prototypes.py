@@ -4,7 +4,9 @@ from typing import Any
 import numpy as np
 
 from learning.core.methods.base import TrainingData, method, positive
-from learning.core.methods.head import Head, head_of_seen, unit
+from learning.core.methods.head import Head
+from learning.core.methods.softmax_regression import Weights
+from learning.core.methods.standardise import Standard
 
 
 @method(
@@ -20,15 +22,10 @@ def prototypes(data: TrainingData, config: Mapping[str, Any], rng: np.random.Gen
     """
     sharpness = positive(config, "sharpness", 5.0)
     centre = data.embeddings.mean(axis=0)
-    z = unit(data.embeddings - centre).astype(np.float64)  # (n, D)
+    standard = Standard(centre, np.ones_like(centre), data.parts)
+    z = standard.features(data.embeddings).astype(np.float64)  # (n, D)
     seen = np.unique(data.labels)
     means = np.stack([z[data.labels == label].mean(axis=0) for label in seen])  # (S, D)
-    return head_of_seen(
-        centre=centre,
-        scale=np.ones_like(centre),
-        weight=2 * sharpness * means,
-        bias=-sharpness * (means**2).sum(axis=1),
-        seen=seen,
-        classes=data.classes,
-        normalise=True,
+    return standard.head(
+        Weights(2 * sharpness * means, -sharpness * (means**2).sum(axis=1)), seen, data.classes
     )

@@ -65,7 +65,7 @@ def self_training(data: TrainingData, config: Mapping[str, Any], rng: np.random.
 def _students(data: TrainingData, strength: float, rng: np.random.Generator) -> Head:
     pool = declared(data.unlabelled)
     head = transfer(data, {"C": strength}, rng)
-    standard = standard_of(np.concatenate([data.embeddings, sample(pool, FITTED, rng)]))
+    standard = standard_of(np.concatenate([data.embeddings, sample(pool, FITTED, rng)]), data.parts)
     z = standard.features(data.embeddings)
     seen, which = np.unique(data.labels, return_inverse=True)
     own = np.ones(len(z)) if data.weight is None else data.weight

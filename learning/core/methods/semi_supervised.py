@@ -40,7 +40,7 @@ def semi_supervised(data: TrainingData, config: Mapping[str, Any], rng: np.rando
     """
     strength = positive(config, "C", PENALTY)
     pool = sample(declared(data.unlabelled), NODES, rng)
-    standard = standard_of(sample(np.concatenate([data.embeddings, pool]), FITTED, rng))
+    standard = standard_of(sample(np.concatenate([data.embeddings, pool]), FITTED, rng), data.parts)
     z = standard.features(np.concatenate([data.embeddings, pool]))  # (n + U, D), the labelled first
     seen, which = np.unique(data.labels, return_inverse=True)
     n = len(which)

@@ -26,7 +26,7 @@ def transfer(data: TrainingData, config: Mapping[str, Any], rng: np.random.Gener
     CPU of one kind of machine: the solver is deterministic and has one thread, whatever the number of cores.
     """
     strength = positive(config, "C", PENALTY)
-    standard = standard_of(data.embeddings)
+    standard = standard_of(data.embeddings, data.parts)
     seen, which = np.unique(data.labels, return_inverse=True)
     found = softmax_regression(
         standard.features(data.embeddings), np.eye(len(seen))[which], data.weight, strength=strength

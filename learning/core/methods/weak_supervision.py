@@ -37,7 +37,7 @@ def weak_supervision(data: TrainingData, config: Mapping[str, Any], rng: np.rand
         weight[~people] *= min(1.0, SHARE * weight[people].sum() / max(weight[~people].sum(), 1e-12))
     seen = np.unique(targets.argmax(axis=1))
     inside = targets[:, seen].sum(axis=1, keepdims=True)
-    standard = standard_of(data.embeddings)
+    standard = standard_of(data.embeddings, data.parts)
     found = softmax_regression(
         standard.features(data.embeddings), targets[:, seen] / inside, weight, strength=strength
     )

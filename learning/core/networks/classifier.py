@@ -16,7 +16,7 @@ class Classifier(torch.nn.Module):
 
     def __init__(self, head: Head) -> None:
         super().__init__()
-        self.normalise = head.normalise
+        self.normalise, self.parts = head.normalise, list(head.parts)
         self.centre: torch.Tensor
         self.scale: torch.Tensor
         self.register_buffer("centre", torch.from_numpy(head.centre.copy()))
@@ -27,7 +27,8 @@ class Classifier(torch.nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         z = (features - self.centre) / self.scale
         if self.normalise:
-            z = functional.normalize(z, dim=1)
+            parts = torch.split(z, self.parts or [z.shape[1]], dim=1)
+            z = torch.cat([functional.normalize(part, dim=1) for part in parts], dim=1)
         return functional.linear(z, self.weight, self.bias)
 
 

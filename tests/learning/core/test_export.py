@@ -4,6 +4,7 @@ import hashlib
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -14,9 +15,10 @@ from safetensors.numpy import load
 from sklearn.datasets import load_sample_image
 
 from learning.core.backbones import BACKBONES, backbone, prepare
-from learning.core.export import head_onnx, head_safetensors
+from learning.core.export import head_onnx, head_read, head_safetensors
 from learning.core.methods import METHODS, softmax
-from learning.core.predictor import Embedder, Predictor
+from learning.core.networks.classifier import Classifier
+from learning.core.predictor import Embedder, Predictor, session
 from tests.learning.core.test_methods import clusters, fit
 
 NAME = "efficientnet-lite0"
@@ -82,6 +84,21 @@ def test_the_exported_head_is_the_calibrated_softmax_of_the_trained_one(
     np.testing.assert_allclose(predictor.predict_features(data.embeddings), expected, atol=1e-5)
     through_images = softmax(head.logits(embedder.embed(photos())) / 1.7)
     np.testing.assert_allclose(predictor.predict(photos()), through_images, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["transfer", "multi-task"])
+def test_a_head_on_the_features_of_two_networks_is_the_same_everywhere(name: str) -> None:
+    data = replace(clusters(), parts=(18, 6))
+    head = fit(name, data)
+    expected = softmax(head.logits(data.embeddings) / 1.7)
+    read = head_read(head_safetensors(head))
+    assert read.parts == (18, 6)
+    assert head_onnx(read, 1.7, 3) == head_onnx(head, 1.7, 3)
+    (exported,) = session(head_onnx(head, 1.7, 3), 1).run(None, {"features": data.embeddings})
+    np.testing.assert_allclose(exported, expected, atol=1e-5)
+    if head.trunk is None:
+        learned = Classifier(head)(torch.from_numpy(data.embeddings)) / 1.7
+        np.testing.assert_allclose(learned.softmax(dim=1).detach().numpy(), expected, atol=1e-5)
 
 
 def test_weights_come_back_from_safetensors() -> None:

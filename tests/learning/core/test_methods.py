@@ -17,6 +17,8 @@ from sklearn.neighbors import NearestCentroid
 from learning.core.export import head_safetensors
 from learning.core.methods import METHODS, NO_LABEL, Head, TrainingData, fit_committee, method, softmax
 
+# Their noise, or their first weights, are other ones where there are more features.
+DRAWS_BY_FEATURE = {"self-training", "multi-task", "auto"}
 EVERY = pytest.mark.parametrize("name", list(METHODS))
 
 
@@ -130,6 +132,26 @@ def test_weights_decide_how_much_a_label_counts() -> None:
     assert np.abs(weighted.weight - plain.weight).max() > 1e-3
 
 
+@pytest.mark.parametrize("name", sorted(set(METHODS) - DRAWS_BY_FEATURE))
+def test_how_many_features_a_network_has_does_not_say_how_much_it_counts(name: str) -> None:
+    """The second network's features, each of them three times, say the same."""
+    data = with_everything(clusters())
+    assert data.unlabelled is not None
+    once = replace(data, parts=(20, 4))
+    thrice = replace(
+        data, embeddings=tripled(data.embeddings), unlabelled=tripled(data.unlabelled), parts=(20, 12)
+    )
+    unseen = clusters(seed=0, n=300).embeddings
+    expected = softmax(fit(name, once).logits(unseen))
+    np.testing.assert_allclose(softmax(fit(name, thrice).logits(tripled(unseen))), expected, atol=0.001)
+    as_one = softmax(fit(name, replace(data, parts=())).logits(unseen))
+    assert np.abs(as_one - expected).max() > 0.001
+
+
+def tripled(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([embeddings, embeddings[:, 20:], embeddings[:, 20:]], axis=1)
+
+
 @EVERY
 def test_members_of_a_committee_differ_and_none_loses_a_class(name: str) -> None:
     data = clusters(n=9)
@@ -173,6 +195,7 @@ def test_data_nobody_could_learn_from_is_refused(
         ({"soft": np.ones((2, 3))}, "must be probabilities"),
         ({"weight": np.array([1.0])}, "Weights must be 2 finite numbers"),
         ({"weight": np.array([1.0, -1.0])}, "Weights must be 2 finite numbers"),
+        ({"parts": (3, 2)}, r"The parts \(3, 2\) are not the 4 features"),
     ],
 )
 def test_more_that_does_not_fit_is_refused(more: dict[str, Any], sentence: str) -> None:

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from labelling.models import Item
+from learning.core.export import head_read
 from learning.core.networks import pretrain as training_loop
 from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, Work
 from learning.selectors import backbones_of
@@ -74,6 +75,8 @@ def test_a_better_backbone_is_used_once_all_items_are_embedded_by_it() -> None:
     assert version is not None
     assert (version.number, version.backbone, version.card["backbone"]["features"]) == (2, pair, 2112)
     assert EmbeddingShard.objects.filter(project=project, backbone=pair).count() == 1
+    head = head_read(artifact_get(digest=version.card["weights"], suffix=".safetensors"))
+    assert head.parts == (1728, 384)
 
 
 @pytest.mark.parametrize("method", ["fine-tuning", "softmatch", "meta-learning"])
