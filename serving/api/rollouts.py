@@ -20,7 +20,7 @@ from serving.api.base import Conflict
 from serving.core.modes import MODES, Mode
 from serving.models import Rollout
 from serving.selectors import rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
-from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_create
+from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_audit, rollout_create
 
 
 class RolloutRequest(serializers.Serializer[dict[str, Any]]):
@@ -83,6 +83,13 @@ class ActRequest(serializers.Serializer[dict[str, Any]]):
     reason = serializers.CharField(required=False, max_length=300)
 
 
+class ChangeRequest(serializers.Serializer[dict[str, Any]]):
+    audit_share = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Of the images sent from now on: asked of annotators, blind."
+    )
+    reason = serializers.CharField(required=False, max_length=300)
+
+
 class PointsSerializer(serializers.Serializer[dict[str, Any]]):
     points = serializers.ListField(child=serializers.DictField())
 
@@ -135,6 +142,20 @@ class RolloutApiView(APIView):
             for one in rollout_decisions(rollout)
         ]
         return Response({**_as_json(rollout), "decisions": decisions})
+
+    @extend_schema(
+        operation_id="projects_rollouts_change", request=ChangeRequest, responses=RolloutSerializer
+    )
+    def patch(self, request: Request, slug: str, pk: int) -> Response:
+        """Change the audited share, also while it runs. 409 once it is over."""
+        rollout = _rollout(request, slug, pk, Membership.Role.MANAGER)
+        sent = checked(ChangeRequest(data=request.data))
+        try:
+            rollout_audit(rollout=rollout, share=sent.pop("audit_share"), actor=sender(request), **sent)
+        except RolloutRefused as refusal:
+            raise Conflict(str(refusal)) from refusal
+        rollout.refresh_from_db()
+        return Response(_as_json(rollout))
 
 
 class RolloutPointsApiView(APIView):

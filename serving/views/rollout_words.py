@@ -11,7 +11,13 @@ _TONES = {
     Rollout.State.PROMOTED: "good",
     Rollout.State.ROLLED_BACK: "bad",
 }
-_ACTIONS = {"roll_back": "roll back", "abort": "roll back", "reweight": "new shares", "advance": "next step"}
+_ACTIONS = {
+    "roll_back": "roll back",
+    "abort": "roll back",
+    "reweight": "new shares",
+    "advance": "next step",
+    "audit": "audited share",
+}
 _PLACES = {CHAMPION: 0, CHALLENGER: 1}
 
 
