@@ -13,7 +13,7 @@ from learning.models import TrainingRun
 from serving.core.modes import mode_named
 from serving.core.modes.ab import Config
 from serving.core.records import to_json
-from serving.models import Deployment, Prediction
+from serving.models import Decision, Deployment, Prediction
 from serving.selectors.evidence import evidence_of
 from serving.services.afterwards import afterwards
 from serving.services.champions import champions
@@ -110,6 +110,72 @@ def test_what_a_model_is_unsure_of_is_drawn_more_often_and_weighed_less(
     assert judged(rolled) == made.filter(audited=True).count()
     verdict = mode_named("ab").decide(Config(), evidence_of(rolled.row))
     assert "weighted" in {one.name for one in verdict.figures}
+
+
+def test_the_audited_share_is_changed_while_it_runs_and_each_label_keeps_its_weight(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.core.inclusion.unsure_below", lambda classes: 0.0)
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=0.2)
+    before = rolled.row
+    sent = items_sent(rolled, 60)
+    changed = rolled.manager.patch(rolled.api, {"audit_share": 0.6}, "application/json")
+    assert (changed.status_code, changed.json()["audit_share"]) == (200, 0.6)
+    # Nothing is loaded for it, and nobody is dealt anew.
+    until(lambda: rolled.live.plan.audit_share == 0.6)
+    assert (rolled.row.phase, rolled.row.salt) == (before.phase, before.salt)
+    for image in sent[:30]:
+        rolled.ask(image)
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"))
+    chances = Prediction.objects.filter(rollout=rolled.pk, audited=True)
+    assert set(chances.values_list("inclusion", flat=True)) == {0.2, 0.6}
+    widest: dict[str, float] = {}
+    for one in chances:
+        widest[one.digest] = max(widest.get(one.digest, 0.0), one.inclusion or 0.0)
+    sums = to_json(evidence_of(rolled.row))["weighted"].values()
+    assert sum(one["n"] for one in sums) == len(widest)
+    assert sum(one["w"] for one in sums) == pytest.approx(sum(1 / chance for chance in widest.values()))
+
+    page = f"/projects/{service.project.slug}/rollouts/{rolled.pk}"
+    assert rolled.manager.post(f"{page}/audit", {"audit_share": "120"}).status_code == 422
+    assert rolled.manager.post(f"{page}/audit", {"audit_share": "60"}).status_code == 302
+    assert rolled.manager.post(f"{page}/audit", {"audit_share": "5"}).status_code == 302
+    assert "from 60% to 5%" in rolled.manager.get(f"{page}/").content.decode()
+    rolled.act("abort")
+    assert rolled.manager.patch(rolled.api, {"audit_share": 1}, "application/json").status_code == 409
+    said = Decision.objects.filter(rollout=rolled.pk, action="audit").order_by("id")
+    assert [one.evidence["audit_share"]["after"] for one in said] == [0.6, 0.05]
+    assert all(one.actor is not None for one in said)
+
+
+@pytest.mark.parametrize("source", ["traffic", "ranked", "audit", ""])
+def test_a_label_that_a_model_chose_counts_only_for_answers_that_were_drawn(
+    service: Service, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr("serving.core.inclusion.unsure_below", lambda classes: 0.0)
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=0.4)
+    sent = items_sent(rolled, 30)
+    drawn = Prediction.objects.filter(audited=True).values("digest").distinct().count()
+    assert 0 < drawn < 30
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"), source)
+    assert judged(rolled) == drawn
+    for image in sent:
+        rolled.ask(image)
+    # What nobody's model picked was there before: all of it counts.
+    assert judged(rolled) == (drawn if source else 30)
+    sums = to_json(evidence_of(rolled.row))["weighted"].values()
+    assert sum(one["w"] for one in sums) == pytest.approx(drawn / 0.4 if source else 30)
+
+
+def items_sent(rolled: Rolled, count: int) -> list[bytes]:
+    """Images that the project has, each sent once."""
+    sent = []
+    for image, truth in images(count):
+        item = factories.item(rolled.service.project, data=image)
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
+        rolled.ask(image)
+        sent.append(image)
+    return sent
 
 
 def test_with_two_classes_a_model_can_be_unsure_too(

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from labelling.models import Item
-from serving.core.modes import ab, bandit, interleaving, shadow
+from serving.core.modes import ab, bandit, canary, interleaving, shadow
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
 from serving.selectors.evidence import evidence_of
 from serving.services.deployments import deployment_promote, deployments_consider
@@ -121,6 +121,7 @@ def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Servic
 
 def test_an_image_on_which_a_shadow_fails_again_and_again_is_one_error(service: Service) -> None:
     rolled = rollout(service, "shadow", trained.version(service.project, features=10))
+    labelled(rolled, 2)
     [first, second] = [image for image, _ in images(2)]
     for image in (first, second, first, first):
         rolled.ask(image)
@@ -128,6 +129,9 @@ def test_an_image_on_which_a_shadow_fails_again_and_again_is_one_error(service: 
     found = evidence_of(rolled.row)
     assert isinstance(found, shadow.Evidence)
     assert (found.errors, found.pairs) == (2, 0)
+    # What it would have been told of it was wrong.
+    assert (found.only_old, found.both_right) == (2, 0)
+    assert (found.champion_labels.mean, found.challenger_labels.mean) == (1, 0)
 
 
 def labelled(rolled: Rolled, count: int, start: int = 1000) -> None:
@@ -214,6 +218,7 @@ def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service:
     assert (found.failures.answered, found.failures.errors) == (0, failed)  # type: ignore[attr-defined]
     if isinstance(found, ab.Evidence):
         assert (found.metrics["accuracy"].challenger.n, found.metrics["accuracy"].challenger.y) == (failed, 0)
+        assert (found.weighted["challenger"].n, found.weighted["challenger"].wy) == (failed, 0)
     if isinstance(found, bandit.Evidence):
         assert (found.answers["challenger"].right, found.answers["challenger"].wrong) == (0, failed)
         assert found.contrast is not None
@@ -224,6 +229,17 @@ def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service:
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("roll_back", "errors")
+
+
+def test_a_canarys_failed_answers_count_as_wrong_too(service: Service) -> None:
+    rolled = rollout(service, "canary", trained.version(service.project, features=10), steps=[0.5])
+    failed = sum(one["arm"] == "challenger" for one in rolled.ask_and_report(16))
+    found = evidence_of(rolled.row)
+    assert isinstance(found, canary.Evidence)
+    [labels] = found.labels
+    assert (labels.challenger_labels, labels.challenger_right) == (failed, 0)
+    assert labels.champion_right == labels.champion_labels == 16 - failed
+    assert (found.weighted["challenger"].n, found.weighted["challenger"].wy) == (failed, 0)
 
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:

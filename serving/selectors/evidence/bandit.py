@@ -4,13 +4,13 @@ from serving.models import Arm, Decision, Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.truth import served
 
-# The first answer to each image by each arm: sent again, it is no new evidence. An arm that
-# failed was wrong: what the champion said in its place is no merit of its.
+# The first answer to each image by each arm, of those with a label if there are any: sent again, it is no new
+# evidence. An arm that failed was wrong: what the champion said in its place is no merit of its.
 _FIRST = """,
 first as (
     select distinct on (arm, digest) arm, phase, coalesce(context, '') as context, propensity, truth,
         case when truth is not null then status = 'ok' and guess = truth end as good, sure
-    from served order by arm, digest, created_at
+    from served order by arm, digest, truth is null, created_at
 )
 """
 _ANSWERS = """
