@@ -15,6 +15,7 @@ from serving.selectors.drift import (
     drift_windows,
     images_sent,
 )
+from serving.selectors.live_accuracy import LiveAccuracy, live_accuracy
 from serving.selectors.pages import (
     Traffic,
     champion_decision,
@@ -47,6 +48,7 @@ from serving.selectors.rollouts import (
 
 __all__ = [
     "Drifted",
+    "LiveAccuracy",
     "RolloutPlan",
     "SentImage",
     "Traffic",
@@ -69,6 +71,7 @@ __all__ = [
     "images_sent",
     "keys_of",
     "lists_told",
+    "live_accuracy",
     "rollout_decisions",
     "rollout_points",
     "rollouts_of",

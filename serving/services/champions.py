@@ -93,6 +93,11 @@ class Champions:
             self._wake.set()
         raise ChampionBroken if self.trouble(project_id) else ChampionLoading
 
+    def audit_share(self, project_id: int) -> float:
+        """Of what clients send outside of a rollout, as this process knows it. At once."""
+        loaded = self._loaded.get(project_id)
+        return loaded[0].audit_share if loaded else 0.0
+
     def start(self) -> None:
         """Start the threads unless they run. A forked child has none, and starts its own."""
         if self._thread is not None and self._thread.is_alive():
@@ -238,7 +243,15 @@ class Champions:
             live = self._live(one.rollout, model)
         reference = reference_load(one.reference) if current else None  # of the backbone that is wanted
         return Champion(
-            model, one.question_id, one.key, one.several, one.keep_images, live, reference, one.drifted
+            model,
+            one.question_id,
+            one.key,
+            one.several,
+            one.keep_images,
+            live,
+            reference,
+            one.drifted,
+            one.audit_share,
         )
 
     def _best(
@@ -327,9 +340,7 @@ def _current(champion: Champion, one: Wanted) -> Champion:
     live = champion.rollout
     if live is not None and live.plan != one.rollout:
         live = _dealt_anew(live, one.rollout)
-    if (live, one.keep_images) == (champion.rollout, champion.keep_images):
-        return champion
-    return replace(champion, rollout=live, keep_images=one.keep_images)
+    return replace(champion, rollout=live, keep_images=one.keep_images, audit_share=one.audit_share)
 
 
 def _dealt_anew(live: LiveRollout, plan: RolloutPlan | None) -> LiveRollout | None:

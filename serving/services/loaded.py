@@ -82,6 +82,7 @@ class Champion:
     rollout: LiveRollout | None = None
     reference: LoadedReference | None = None  # of the model's backbone
     drifted: bool = False  # from it, at the last look
+    audit_share: float = 0.0  # of images sent outside of a rollout, where its project keeps some
 
     @property
     def version_id(self) -> int:
