@@ -66,8 +66,12 @@ class LiveRollout:
 
     @property
     def by_context(self) -> bool:
-        """The champion's guess decides how an image goes: it is asked first."""
-        return any(self.state.weights.keys() - {""})
+        """The champion's guess decides how an image goes, or will: it is asked first.
+
+        Also before the shares differ: a class gets shares of its own by labels of both arms, and if the
+        arms' features differ, nobody else would say which class an image of the challenger's is of.
+        """
+        return bool(getattr(self.config, "by_class", False)) or any(self.state.weights.keys() - {""})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Every mode through the real HTTP API: from the rollout's start to the decision that its labels lead to."""
 
+import copy
 import time
+from html import unescape
 
 import pytest
 
@@ -272,6 +274,32 @@ def test_a_bandit_gives_the_better_arm_more_and_promotes_it(wrong: Service) -> N
     assert sum(one["arm"] == "challenger" for one in asked) > 20
     assert Prediction.objects.filter(rollout=rolled.pk, phase=2, propensity__gt=0.9).exists()
     assert [one.same for one in decisions_replay() if one.decision == decision] == [True]
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+def test_arms_of_different_features_can_be_dealt_by_class(
+    service: Service, monkeypatch: pytest.MonkeyPatch, by_class: bool
+) -> None:
+    rolled = rollout(service, "bandit", trained.version(service.project, seed=1), by_class=by_class)
+    predictor = rolled.live.arms["challenger"].predictor
+    monkeypatch.setattr(
+        predictor, "embedder", copy.copy(predictor.embedder)
+    )  # another, for all that is known
+    rolled.ask_and_report(24, mistaken=4)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, bandit.Evidence)
+    rolled.look()
+    page = unescape(
+        rolled.manager.get(f"/projects/{service.project.slug}/rollouts/{rolled.pk}/").content.decode()
+    )
+    if by_class:
+        assert {arm for of in found.by_class.values() for arm in of} == {"champion", "challenger"}
+        assert sum(one.right + one.wrong for of in found.by_class.values() for one in of.values()) == 24
+    for arm in ("champion", "challenger"):
+        sums = found.off_policy[arm]
+        # The champion's confidence takes noise from both arms' values, where it is known of every image.
+        assert (sums.phi != sums.wr) == by_class
+    assert ("Doubly robust is the same as inverse propensity here" in page) != by_class
 
 
 def test_a_person_ends_it_and_the_log_says_who(service: Service) -> None:

@@ -19,12 +19,12 @@ select arm, context, count(*) filter (where good) as "right", count(*) filter (w
 from first group by arm, context
 """
 # Sums over all labels, w = 1 / propensity where the arm in question answered. What the champion thinks of its
-# own answer is what is expected of it, if that is known of every image.
+# own answer is what is expected of either arm, if that is known of every image: what is hard for one is
+# mostly hard for the other, and where it is not, the estimate is noisier and as right.
 _OFF_POLICY = """,
 weighed as (
     select good::int::float8 as r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
-        case when %(arm)s = 'champion'
-            and (select bool_and(sure is not null) from first where truth is not null)
+        case when (select bool_and(sure is not null) from first where truth is not null)
             then sure else 0 end as q
     from first where truth is not null
 ),
