@@ -19,7 +19,7 @@ from learning.models import ModelVersion
 from serving.api.base import Conflict
 from serving.core.modes import MODES, Mode
 from serving.models import Rollout
-from serving.selectors import rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
+from serving.selectors import held_up, rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_audit, rollout_create
 
 
@@ -47,6 +47,7 @@ class RolloutSerializer(serializers.Serializer[dict[str, Any]]):
     arms = serializers.DictField(child=serializers.IntegerField(), help_text="Version's number by arm.")
     split = serializers.DictField(help_text="How requests go now; no shares once it is over.")
     waits_for = serializers.CharField()
+    held_up = serializers.CharField(help_text="Why the labels it waits for do not come; mostly empty.")
     figures = serializers.ListField(child=serializers.DictField())
     error = serializers.CharField(help_text="Why it cannot run, or why the last look failed; mostly empty.")
     created_at = serializers.DateTimeField()
@@ -220,6 +221,7 @@ def _as_json(rollout: Rollout) -> dict[str, Any]:
         "question": rollout.question.key,
         "arms": {arm.name: arm.model_version.number for arm in arms},
         "split": split_now(rollout),
+        "held_up": held_up(rollout),
         "error": trouble_of(rollout) or rollout.error,
     }
 

@@ -15,6 +15,7 @@ from serving.selectors.drift import (
     drift_windows,
     images_sent,
 )
+from serving.selectors.held_up import held_up
 from serving.selectors.live_accuracy import LiveAccuracy, live_accuracy
 from serving.selectors.pages import (
     Traffic,
@@ -68,6 +69,7 @@ __all__ = [
     "drift_references",
     "drift_windows",
     "failures_of",
+    "held_up",
     "images_sent",
     "keys_of",
     "lists_told",

@@ -20,6 +20,7 @@ from serving.views.rollout_words import (
     besides,
     decision_tone,
     decision_words,
+    doubly_robust_words,
     figure_rows,
     kind_of,
     setting_words,
@@ -133,9 +134,11 @@ def _parts(rollout: Rollout) -> dict[str, Any]:
         "answering": answering(split, arms),
         "besides": besides(split),
         "trouble": selectors.trouble_of(rollout) or rollout.error,
+        "held_up": selectors.held_up(rollout),
         "lists": selectors.lists_told(rollout),
         "failures": selectors.failures_of(rollout) if rollout.live else 0,
         "figures": figure_rows(rollout.figures),
+        "doubly_robust": "" if rollout.over else doubly_robust_words(rollout.figures),
         "decisions": [
             {"made": one, "said": decision_words(one.action), "tone": decision_tone(one.action)}
             for one in selectors.rollout_decisions(rollout)

@@ -138,6 +138,15 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
     return max(wanted, math.ceil(config.min_labels / share_then))
 
 
+def needs(config: Config, outlook: Outlook, labels: int) -> str:
+    if not labels:
+        return "It needs no labels."
+    return (
+        f"About {labels:,} labels are enough to be sure that a version is at most "
+        f"{config.accuracy_margin * 100:g} points worse than the champion, if it is as good."
+    )
+
+
 @mode(
     "canary",
     title="Canary",
@@ -146,6 +155,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
     evidence=Evidence,
     split=split,
     labels_needed=labels_needed,
+    needs=needs,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     logs = {
