@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from labelling.models import Annotation, Item, Wanted
@@ -36,14 +37,14 @@ def held_up(rollout: Rollout) -> str:
     if now - since < QUIET:
         return ""
     quiet = _words(now - since)
-    if not Prediction.objects.filter(rollout=rollout, created_at__gt=now - QUIET).exists() and not waiting:
+    if not waiting and not _answers(rollout).filter(created_at__gt=now - QUIET).exists():
         return (
             f"No client has asked anything for an hour or more, and no label has come for {quiet}: it waits."
         )
     if waiting:
-        images = "1 image waits" if waiting == 1 else f"{waiting} images wait"
+        images = "1 image of live traffic waits" if waiting == 1 else f"{waiting} images of live traffic wait"
         return (
-            f"No label for {quiet}, while {images} that live traffic had drawn: "
+            f"No label for {quiet}, while {images} to be asked about: "
             f"somebody must label{more}, or decide by hand."
         )
     if rollout.audit_share == 0:
@@ -62,8 +63,16 @@ def _more(rollout: Rollout) -> str:
 
 
 def _reported_since(rollout: Rollout, since: datetime) -> bool:
+    """By the newest reports of all, and by those on its newest answers: other projects may get many."""
     newest = Feedback.objects.order_by("-id").values_list("created_at", "prediction__rollout")[:_NEWEST]
-    return any(at > since and of == rollout.pk for at, of in newest)
+    if any(at > since and of == rollout.pk for at, of in newest):
+        return True
+    answers = list(_answers(rollout).order_by("-created_at").values_list("pk", flat=True)[:_NEWEST])
+    return Feedback.objects.filter(prediction__in=answers, created_at__gt=since).exists()
+
+
+def _answers(rollout: Rollout) -> QuerySet[Prediction]:
+    return Prediction.objects.filter(rollout=rollout, phase=rollout.phase, shadow_of=None)
 
 
 def _waiting(rollout: Rollout) -> int:
@@ -75,7 +84,7 @@ def _none_can_be_asked(rollout: Rollout) -> bool:
     """The project neither has the newest drawn images nor keeps such."""
     if TrafficPolicy.objects.filter(project=rollout.project_id, keep_images=True).exists():
         return False
-    drawn = Prediction.objects.filter(rollout=rollout, phase=rollout.phase, audited=True, shadow_of=None)
+    drawn = _answers(rollout).filter(audited=True)
     digests = list(drawn.order_by("-created_at").values_list("digest", flat=True)[:_NEWEST])
     return (
         len(digests) >= _SOME

@@ -37,7 +37,13 @@ class RolloutsView(LoginRequiredMixin, View):
             "role": role,
             "tab": "rollouts",
             "rollouts": [
-                {"rollout": one, "kind": kind_of(one), "tone": tone(one), "arms": _arms(one)}
+                {
+                    "rollout": one,
+                    "kind": kind_of(one),
+                    "tone": tone(one),
+                    "arms": _arms(one),
+                    "held_up": selectors.held_up(one),
+                }
                 for one in selectors.rollouts_of(project)
             ],
             "several": project.questions.count() > 1,

@@ -129,7 +129,8 @@ def test_a_rollout_that_gets_no_labels_says_what_is_missing_and_who_can_do_what(
 
     def said() -> str:
         told = client.get(f"/api/v1{rollouts}{rollout.pk}").json()["held_up"]
-        assert told in unescape(client.get(f"{rollouts}{rollout.pk}/part/").content.decode())
+        for page in (f"{rollouts}{rollout.pk}/part/", rollouts):
+            assert told in unescape(client.get(page).content.decode())
         return str(told)
 
     def sent(count: int) -> list[Prediction]:
@@ -160,7 +161,7 @@ def test_a_rollout_that_gets_no_labels_says_what_is_missing_and_who_can_do_what(
     item = factories.item(project)
     Wanted.objects.create(project=project, item=item, kind="audit", reason="")
     assert said() == (
-        "No label for 3 hours, while 1 image waits that live traffic had drawn: somebody must label, "
+        "No label for 3 hours, while 1 image of live traffic waits to be asked about: somebody must label, "
         "or decide by hand."
     )
     # What clients report is no label of a shadow, but of the others.
