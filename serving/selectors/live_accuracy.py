@@ -2,8 +2,8 @@
 
 Each answer was given before its label, so no version knew it. A label carries the chance of its draw, and
 each image counts once, by 1 / that chance: the share may have changed. Answers of a rollout are left out: its
-own page has them, by a draw of their own. Where an image was drawn again by a larger share, the label still
-has the smaller one, which weighs it too much.
+own page has them, by a draw of their own. After the share was raised, an image that was asked before keeps
+what it was asked for: one that was drawn is weighed a little too much, one that was picked is left out.
 """
 
 from dataclasses import dataclass
