@@ -12,8 +12,8 @@ ALSO = {"embedding": ["search"], "learning": ["search"]}
 
 # Of a web process: more than serving.services.admission lets in, so that pages and refusals go on.
 WEB_THREADS = 24
-# They look after models, records, and what comes after an answer.
-OTHER_THREADS = 3
+# They look for changes, load models, keep records, and do what comes after an answer.
+OTHER_THREADS = 4
 SPARE_CONNECTIONS = 40  # for workers, beat, commands and people
 
 

@@ -15,7 +15,13 @@ from serving.views.deployment import AutomaticView, DeploymentView, PromoteView,
 from serving.views.keys import KeyRevokeView, KeysView
 from serving.views.panel import PanelView
 from serving.views.rollout_new import RolloutNewView
-from serving.views.rollouts import RolloutActView, RolloutPartView, RolloutsView, RolloutView
+from serving.views.rollouts import (
+    RolloutActView,
+    RolloutAuditView,
+    RolloutPartView,
+    RolloutsView,
+    RolloutView,
+)
 
 app_name = "serving"
 urlpatterns = [
@@ -35,6 +41,7 @@ urlpatterns = [
     path("projects/<slug:slug>/rollouts/<int:pk>/", RolloutView.as_view(), name="rollout"),
     path("projects/<slug:slug>/rollouts/<int:pk>/part/", RolloutPartView.as_view(), name="rollout-part"),
     path("projects/<slug:slug>/rollouts/<int:pk>/act", RolloutActView.as_view(), name="rollout-act"),
+    path("projects/<slug:slug>/rollouts/<int:pk>/audit", RolloutAuditView.as_view(), name="rollout-audit"),
     path("api/v1/projects/<slug:slug>/rollouts", RolloutsApiView.as_view(), name="api-rollouts"),
     path("api/v1/projects/<slug:slug>/rollouts/<int:pk>", RolloutApiView.as_view(), name="api-rollout"),
     path(

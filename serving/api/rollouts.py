@@ -19,8 +19,8 @@ from learning.models import ModelVersion
 from serving.api.base import Conflict
 from serving.core.modes import MODES, Mode
 from serving.models import Rollout
-from serving.selectors import rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
-from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_create
+from serving.selectors import held_up, rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
+from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_audit, rollout_create
 
 
 class RolloutRequest(serializers.Serializer[dict[str, Any]]):
@@ -47,6 +47,7 @@ class RolloutSerializer(serializers.Serializer[dict[str, Any]]):
     arms = serializers.DictField(child=serializers.IntegerField(), help_text="Version's number by arm.")
     split = serializers.DictField(help_text="How requests go now; no shares once it is over.")
     waits_for = serializers.CharField()
+    held_up = serializers.CharField(help_text="Why the labels it waits for do not come; mostly empty.")
     figures = serializers.ListField(child=serializers.DictField())
     error = serializers.CharField(help_text="Why it cannot run, or why the last look failed; mostly empty.")
     created_at = serializers.DateTimeField()
@@ -80,6 +81,13 @@ class RolloutsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ActRequest(serializers.Serializer[dict[str, Any]]):
+    reason = serializers.CharField(required=False, max_length=300)
+
+
+class ChangeRequest(serializers.Serializer[dict[str, Any]]):
+    audit_share = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Of the images sent from now on: asked of annotators, blind."
+    )
     reason = serializers.CharField(required=False, max_length=300)
 
 
@@ -135,6 +143,20 @@ class RolloutApiView(APIView):
             for one in rollout_decisions(rollout)
         ]
         return Response({**_as_json(rollout), "decisions": decisions})
+
+    @extend_schema(
+        operation_id="projects_rollouts_change", request=ChangeRequest, responses=RolloutSerializer
+    )
+    def patch(self, request: Request, slug: str, pk: int) -> Response:
+        """Change the audited share, also while it runs. 409 once it is over."""
+        rollout = _rollout(request, slug, pk, Membership.Role.MANAGER)
+        sent = checked(ChangeRequest(data=request.data))
+        try:
+            rollout_audit(rollout=rollout, share=sent.pop("audit_share"), actor=sender(request), **sent)
+        except RolloutRefused as refusal:
+            raise Conflict(str(refusal)) from refusal
+        rollout.refresh_from_db()
+        return Response(_as_json(rollout))
 
 
 class RolloutPointsApiView(APIView):
@@ -199,6 +221,7 @@ def _as_json(rollout: Rollout) -> dict[str, Any]:
         "question": rollout.question.key,
         "arms": {arm.name: arm.model_version.number for arm in arms},
         "split": split_now(rollout),
+        "held_up": held_up(rollout),
         "error": trouble_of(rollout) or rollout.error,
     }
 

@@ -15,6 +15,8 @@ from serving.selectors.drift import (
     drift_windows,
     images_sent,
 )
+from serving.selectors.held_up import held_up
+from serving.selectors.live_accuracy import LiveAccuracy, live_accuracy
 from serving.selectors.pages import (
     Traffic,
     champion_decision,
@@ -47,6 +49,7 @@ from serving.selectors.rollouts import (
 
 __all__ = [
     "Drifted",
+    "LiveAccuracy",
     "RolloutPlan",
     "SentImage",
     "Traffic",
@@ -66,9 +69,11 @@ __all__ = [
     "drift_references",
     "drift_windows",
     "failures_of",
+    "held_up",
     "images_sent",
     "keys_of",
     "lists_told",
+    "live_accuracy",
     "rollout_decisions",
     "rollout_points",
     "rollouts_of",

@@ -30,6 +30,7 @@ from (
             'several', (select count(*) > 1 from labelling_question other
                         where other.project_id = deployment.project_id),
             'keep_images', coalesce(policy.keep_images, false),
+            'audit_share', coalesce(policy.audit_share, 0),
             'reference', coalesce(reference.digest, ''),
             'reference_int8', coalesce((
                 select seen_int8.digest from quantised join serving_driftreference seen_int8
@@ -88,6 +89,7 @@ class Wanted:
     int8: str  # digest of the int8 backbone it answers by; "": float32
     several: bool  # its project asks other questions too
     keep_images: bool  # its project keeps those that are worth asking about
+    audit_share: float  # of those, if it does: drawn evenly, outside of a rollout
     reference: str  # digest of what images are compared with, if there is any
     drifted: bool  # what clients send has drifted
     rollout: RolloutPlan | None
@@ -118,6 +120,7 @@ def answering_of(text: str) -> dict[int, list[Wanted]]:
             int8=int8,
             several=one["several"],
             keep_images=one["keep_images"],
+            audit_share=one["audit_share"],
             reference=one["reference_int8" if int8 else "reference"],
             drifted=one["drifted"],
             rollout=plan,

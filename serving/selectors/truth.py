@@ -5,13 +5,26 @@ came about without regard to the arm count:
 
 - a client's feedback (weight 1), unless clients see one arm's answers only, as in a shadow: who reports
   mistakes and not what was right finds only the other arm right, and nobody knows who does;
-- an image that people had labelled before the answer (weight 1);
-- an image of the audit, a uniform draw of all images sent (weight 1 / its share, for Hajek's estimate).
+- an image that people had labelled before the answer, if neither a model nor live traffic had it asked
+  (weight 1: it counts whatever the arm and the draw);
+- an image of the audit, a uniform draw of all images sent (weight 1 / the chance it was drawn with, for
+  Hajek's estimate; the share may change while the rollout runs, so each answer keeps its own).
 
 What a model was unsure of is drawn more often, with a chance that is kept: its labels count where each is
 weighed by 1 / that chance (`known`), and nowhere else (`truth`). What a query strategy picked is left out:
 nobody knows the chance it had. So is an image that an arm has
 learned from, which it would know by heart, and an answer given beside a suggestion, which is drawn to it.
+
+An image that was asked because of an earlier answer or by a strategy, and is sent again, counts only for
+answers that were drawn themselves. If its label counted for any later answer, what some model had been unsure
+of or had contradicted would come into the comparison as often as clients repeat it, beside a tenth of all
+else: that model would look worse, and the other better, by the choice alone. By the rule, an answer counts
+with weight 1 on average (chance times 1 / chance) whatever became of earlier ones. A label that an earlier
+audit drew was drawn evenly, but the later answer would then count by two draws and be weighed by one.
+
+Where labels are weighed, all answers of a rollout to an image share one place in the draw: what is drawn at a
+share is drawn at any larger one. So the chance that it counts at all is the largest that any of its answers
+had, and where an image counts once, its weight is the least of theirs.
 """
 
 from typing import Any
@@ -26,7 +39,9 @@ from serving.models import Rollout
 SERVED = """
 with said as (
     select item.id, item.digest, item.split, min(one.id) as first, min(one.created_at) as at,
-        bool_or(one.suggestion_id is not null) as suggested
+        bool_or(one.suggestion_id is not null) as suggested,
+        (array_agg(one.source in ('audit', 'traffic') or one.source = 'ranked' and one.inclusion is null
+            order by one.id))[1] as picked
     from labelling_item item
     join labelling_annotation one on one.item_id = item.id
     where item.project_id = %(project)s and one.question_id = %(question)s and one.kind <> 'undo'
@@ -39,18 +54,18 @@ served as (
         p.shadow_of, p.top, p.trace, p.top -> 0 ->> 'label' as guess, p.trace ->> 'guess' as context,
         (p.trace ->> 'sure')::float8 as sure, feedback.id is not null as reported,
         case when p.created_at <= statement_timestamp() - make_interval(secs => %(maturity)s)
-            and (told.id is not null or said.at < p.created_at or p.audited)
+            and (told.id is not null or not said.picked and said.at < p.created_at or p.audited)
             then coalesce(told.name, people.name) end as truth,
         case when p.created_at <= statement_timestamp() - make_interval(secs => %(maturity)s)
             then coalesce(told.name, people.name) end as known,
-        case when told.id is not null or said.at < p.created_at then 1.0::float8
-            else 1.0::float8 / coalesce(p.inclusion, nullif(%(audit)s::float8, 0)) end as weight
+        case when told.id is not null or not said.picked and said.at < p.created_at then 1.0::float8
+            else 1.0::float8 / p.inclusion end as weight
     from serving_prediction p
     left join serving_feedback feedback on feedback.prediction_id = coalesce(p.shadow_of, p.id)
     left join labelling_label told on told.id = feedback.label_id and %(clients)s
     left join said on said.digest = p.digest and not said.suggested
         and (said.split = 'holdout' or said.first > %(learned)s)
-        and (said.at < p.created_at or p.audited or p.inclusion is not null)
+        and (not said.picked and said.at < p.created_at or p.audited or p.inclusion is not null)
     left join labelling_consensus agreed on agreed.item_id = said.id and agreed.question_id = %(question)s
     left join labelling_label people on people.id = agreed.label_id
     where p.rollout_id = %(rollout)s
@@ -69,7 +84,6 @@ def served(
         "question": rollout.question_id,
         "maturity": rollout.maturity_seconds,
         "clients": clients,
-        "audit": rollout.audit_share,
         "learned": arms.aggregate(newest=Max("run__through_annotation"))["newest"] or 0,
         **more,
     }

@@ -1,9 +1,10 @@
 """The champions this process has loaded, with the arms of rollouts, and the thread that keeps them current.
 
 A request only reads a dictionary: it never asks the database which model answers and never loads one. One
-thread a process asks a few times a second; when a champion or a rollout has changed it loads what is new
-beside the old, which answers until then. So a promotion, a start and a roll-back reach every process within a
-second, without a restart.
+thread a process asks a few times a second, and does at once what needs no other model: a rollback, a pause,
+other shares. A second thread loads what is new beside the old, which answers until then, so that a rollback
+waits for no model, however large. So a promotion, a start and a rollback reach every process within a second,
+without a restart.
 """
 
 import logging
@@ -11,8 +12,8 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from django.db import close_old_connections, connection
 
@@ -54,7 +55,7 @@ class ChampionBroken(ChampionLoading):
 
 @dataclass
 class Champions:
-    """One thread loads, all others only read: what they read is replaced, never changed in place."""
+    """Two threads keep it current, all others only read: what they read is replaced, never changed."""
 
     # project -> the champion of each question that has one, in the order of asking
     _loaded: dict[int, tuple[Champion, ...]] = field(default_factory=dict)
@@ -71,9 +72,12 @@ class Champions:
     _why: dict[int, str] = field(default_factory=dict)  # of versions that float32 cannot load
     _tries: Counter[int] = field(default_factory=Counter)  # of these versions, one after the other
     _thread: threading.Thread | None = None
+    _loader: threading.Thread | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
+    _replacing: threading.Lock = field(default_factory=threading.Lock)  # of `_loaded`, by either thread
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
+    _looked: threading.Event = field(default_factory=threading.Event)  # since the loader last began
 
     def get(self, project_id: int) -> tuple[Champion, ...]:
         """The project's champions, one a question, at once. Raises NoChampion or ChampionLoading."""
@@ -89,24 +93,34 @@ class Champions:
             self._wake.set()
         raise ChampionBroken if self.trouble(project_id) else ChampionLoading
 
+    def audit_share(self, project_id: int) -> float:
+        """Of what clients send outside of a rollout, as this process knows it. At once."""
+        loaded = self._loaded.get(project_id)
+        return loaded[0].audit_share if loaded else 0.0
+
     def start(self) -> None:
-        """Start the thread unless it runs. A forked child has none, and starts its own."""
+        """Start the threads unless they run. A forked child has none, and starts its own."""
         if self._thread is not None and self._thread.is_alive():
             return
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name=f"champions-{os.getpid()}", daemon=True)
+            names = f"champions-{os.getpid()}", f"champions-loader-{os.getpid()}"
+            self._thread = threading.Thread(target=self._run, name=names[0], daemon=True)
+            self._loader = threading.Thread(target=self._load_wanted, name=names[1], daemon=True)
             self._thread.start()
+            self._loader.start()
 
     def stop(self) -> None:
-        """End the thread and forget everything."""
+        """End the threads and forget everything."""
         self._stop.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._thread = None
+        self._looked.set()
+        for thread in (self._thread, self._loader):
+            if thread is not None:
+                thread.join()
+        self._thread = self._loader = None
         self._loaded, self._wanted, self._asked_for = {}, None, set()
         self._failed, self._why, self._tries = {}, {}, Counter()
         self._begun, self._refused, self._through = None, False, False
@@ -167,17 +181,36 @@ class Champions:
 
     def _poll(self) -> None:
         text = answering_text()
-        self._begun, self._refused = time.monotonic(), False
-        wanted = self._wanted
-        if wanted is None or text != self._text:
+        if self._wanted is None or text != self._text:
             wanted = answering_of(text)
-            self._wanted, self._text = wanted, text
-        self._loaded = {p: c for p, c in self._loaded.items() if p in wanted}
+            with self._replacing:
+                self._wanted, self._text = wanted, text
+                now = {p: _followed(c, wanted[p]) for p, c in self._loaded.items() if p in wanted}
+                self._loaded = {project_id: answering for project_id, answering in now.items() if answering}
+        self._looked.set()
+
+    def _load_wanted(self) -> None:
+        """What the second thread does after each look, or as long as it takes."""
+        while not self._stop.is_set():
+            self._looked.wait()
+            self._looked.clear()
+            try:
+                self._load_all()
+            except Exception:
+                # Mostly the database is gone, as the next look will find.
+                logger.exception("The champions could not be loaded; those loaded go on answering.")
+            connection.close()  # it needs one rarely
+
+    def _load_all(self) -> None:
+        wanted = self._wanted
+        if wanted is None or self._stop.is_set():
+            return
         preloaded = set(list(wanted)[:PRELOADED])
-        for project_id, ones in wanted.items():
+        for project_id in wanted:
             if project_id not in self._loaded and project_id not in preloaded | self._asked_for:
                 continue
-            self._load_project(project_id, ones)
+            # What was wanted when this began may be old by now.
+            self._load_project(project_id, (self._wanted or {}).get(project_id, []))
             if self._stop.is_set():
                 return
         self._through = True
@@ -191,8 +224,11 @@ class Champions:
             champion = self._champion(one, standing.get(one.question_id))
             if champion is not None:
                 found.append(champion)
-        if found and tuple(found) != self._loaded.get(project_id):
-            self._loaded = {**self._loaded, project_id: tuple(found)}
+        with self._replacing:
+            # Meanwhile somebody may have taken back what was being loaded.
+            answering = _followed(found, (self._wanted or {}).get(project_id, []))
+            if answering and answering != self._loaded.get(project_id):
+                self._loaded = {**self._loaded, project_id: answering}
 
     def _champion(self, one: Wanted, standing: Champion | None) -> Champion | None:
         """What is to answer; as long as it cannot be loaded, what has answered so far, without a rollout."""
@@ -207,7 +243,15 @@ class Champions:
             live = self._live(one.rollout, model)
         reference = reference_load(one.reference) if current else None  # of the backbone that is wanted
         return Champion(
-            model, one.question_id, one.key, one.several, one.keep_images, live, reference, one.drifted
+            model,
+            one.question_id,
+            one.key,
+            one.several,
+            one.keep_images,
+            live,
+            reference,
+            one.drifted,
+            one.audit_share,
         )
 
     def _best(
@@ -266,7 +310,11 @@ class Champions:
                 self._tries[version_id] += 1
             return None
         finally:
-            self._begun, self._loading = time.monotonic(), False
+            self._loading = False
+            # A look in hand may have waited for the processor, not for the database: its patience begins
+            # anew. If it has just ended instead, the next one begins before anyone's patience does.
+            if self._begun is not None:
+                self._begun = time.monotonic()
         self._failed.pop(key, None)
         self._why.pop(version_id, None)
         self._tries.pop(version_id, None)
@@ -280,6 +328,29 @@ class Champions:
         if self._tries[version_id] >= _TRIES:
             unknown = Arm.objects.filter(rollout=plan.id, name=name, load_error="")
             unknown.update(load_error=self._why[version_id])
+
+
+def _followed(champions: Sequence[Champion], wanted: Sequence[Wanted]) -> tuple[Champion, ...]:
+    """They as they are to answer now, as far as that needs no other model."""
+    ones = {one.question_id: one for one in wanted}
+    return tuple(_current(each, ones[each.question_id]) for each in champions if each.question_id in ones)
+
+
+def _current(champion: Champion, one: Wanted) -> Champion:
+    live = champion.rollout
+    if live is not None and live.plan != one.rollout:
+        live = _dealt_anew(live, one.rollout)
+    return replace(champion, rollout=live, keep_images=one.keep_images, audit_share=one.audit_share)
+
+
+def _dealt_anew(live: LiveRollout, plan: RolloutPlan | None) -> LiveRollout | None:
+    """By the new plan, if it is the same rollout of the same models; else nobody is dealt to a challenger."""
+    if plan is None or (plan.id, plan.arms, plan.int8) != (live.plan.id, live.plan.arms, live.plan.int8):
+        return None
+    try:
+        return LiveRollout.of(plan, live.arms)
+    except ValueError:
+        return None  # the loader says why
 
 
 champions = Champions()

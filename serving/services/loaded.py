@@ -66,8 +66,12 @@ class LiveRollout:
 
     @property
     def by_context(self) -> bool:
-        """The champion's guess decides how an image goes: it is asked first."""
-        return any(self.state.weights.keys() - {""})
+        """The champion's guess decides how an image goes, or will: it is asked first.
+
+        Also before the shares differ: a class gets shares of its own by labels of both arms, and if the
+        arms' features differ, nobody else would say which class an image of the challenger's is of.
+        """
+        return bool(getattr(self.config, "by_class", False)) or any(self.state.weights.keys() - {""})
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Champion:
     rollout: LiveRollout | None = None
     reference: LoadedReference | None = None  # of the model's backbone
     drifted: bool = False  # from it, at the last look
+    audit_share: float = 0.0  # of images sent outside of a rollout, where its project keeps some
 
     @property
     def version_id(self) -> int:

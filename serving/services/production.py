@@ -1,7 +1,8 @@
 """What production teaches: some of the images that clients send are asked of annotators, blind.
 
-The audit is a uniform draw, made when the image is answered (`Prediction.audited`), whichever arm answers. In
-a rollout, what a model is unsure of is drawn too, more often, and its chance is kept with it
+The audit is a uniform draw, made when the image is answered (`Prediction.audited`), whichever arm answers;
+without a rollout, it is drawn where images are kept (`kept_images`), and the label alone carries its chance.
+In a rollout, what a model is unsure of is drawn too, more often, and its chance is kept with it
 (`Prediction.inclusion`), so that its labels count. What models disagree on, or are unsure of without a
 rollout, is picked here. An image that the project does not have can only be asked if the project keeps what
 is sent.
@@ -21,6 +22,7 @@ from serving.selectors import disagreed_since, drawn_since, unsure_since
 from serving.services.drift import drift_look
 
 AUDITED = "Drawn at random from live traffic, to compare the models of a rollout."
+AUDITED_ALONE = "Drawn at random from live traffic, to see how often clients get right answers."
 UNSURE_OF = "The model was unsure of it in live traffic."
 DISAGREED_ON = "Champion and challenger disagree on it in live traffic."
 # So many picked ones wait at most: what is asked is to be fresh, and the ranking has its place too.

@@ -126,6 +126,31 @@ def rollout_act(*, rollout: Rollout, act: str, actor: User, reason: str = "") ->
     return _decided(rollout, act, actor, reason or f"{actor} chose: {wanted.title.lower()}.", previous)
 
 
+@transaction.atomic
+def rollout_audit(*, rollout: Rollout, share: float, actor: User, reason: str = "") -> Decision | None:
+    """Ask annotators about another share, 0 to 1, of the images sent from now on; None if it is that already.
+
+    What was answered before keeps the chance it was drawn with, and who was dealt to whom does not change.
+    Raises RolloutRefused, with nothing changed.
+    """
+    deployment = deployment_locked(rollout.question)
+    rollout = rollout_locked(rollout.pk)
+    if rollout.over:
+        raise RolloutRefused(
+            f"A rollout that is {rollout.get_state_display()} asks annotators nothing any more."
+        )
+    if not 0 <= share <= 1:
+        raise RolloutRefused(f"The audited share must be between 0 and 100%, not {share:.4g}.")
+    before, rollout.audit_share = rollout.audit_share, share
+    if share == before:
+        return None
+    rollout.save(update_fields=["audit_share"])
+    told = reason or f"{actor} changed the audited share from {before * 100:.3g}% to {share * 100:.3g}%."
+    return _decided(
+        rollout, "audit", actor, told, deployment.champion, audit_share={"before": before, "after": share}
+    )
+
+
 def rollout_end(*, rollout: Rollout, actor: User, reason: str) -> Decision:
     """What it compares with is not the champion any more. Call it holding the question's deployment."""
     locked = rollout_locked(rollout.pk)
@@ -135,7 +160,12 @@ def rollout_end(*, rollout: Rollout, actor: User, reason: str) -> Decision:
 
 
 def _decided(
-    rollout: Rollout, action: str, actor: User, reason: str, previous: ModelVersion | None
+    rollout: Rollout,
+    action: str,
+    actor: User,
+    reason: str,
+    previous: ModelVersion | None,
+    **evidence: object,
 ) -> Decision:
     return Decision.objects.create(
         project_id=rollout.project_id,
@@ -145,7 +175,7 @@ def _decided(
         action=action,
         rule="person",
         reason=reason[:300],
-        evidence={"figures": rollout.figures},
+        evidence={"figures": rollout.figures, **evidence},
         actor=actor,
     )
 

@@ -15,7 +15,7 @@ from serving.services.champions import champions
 from serving.services.deployments import deployment_automatic_set, deployment_promote
 from serving.services.traffic import traffic_policy_set
 from serving.views.drift_words import drift_notices
-from serving.views.figures import accuracy_words, further_champions
+from serving.views.figures import accuracy_words, further_champions, live_accuracy_words
 
 
 class PromoteForm(forms.Form):
@@ -76,6 +76,7 @@ class AutomaticView(LoginRequiredMixin, View):
 class TrafficForm(forms.Form):
     keep_images = forms.BooleanField(required=False)
     keep_days = forms.IntegerField(required=False, min_value=1, max_value=36_500)
+    audit_share = forms.FloatField(required=False, min_value=0, max_value=100)
 
 
 class TrafficView(LoginRequiredMixin, View):
@@ -85,8 +86,15 @@ class TrafficView(LoginRequiredMixin, View):
         project = project_for(request.user, slug, Membership.Role.MANAGER)
         form = TrafficForm(request.POST)
         if not form.is_valid():
-            return _page(request, project, "Write a whole number of days, 1 or more, or nothing.", status=422)
-        traffic_policy_set(project=project, **form.cleaned_data)
+            told = (
+                "Audited share: write a number between 0 and 100."
+                if "audit_share" in form.errors
+                else "Write a whole number of days, 1 or more, or nothing."
+            )
+            return _page(request, project, told, status=422)
+        percent = form.cleaned_data.pop("audit_share")
+        share = None if percent is None else percent / 100
+        traffic_policy_set(project=project, audit_share=share, **form.cleaned_data)
         messages.success(request, "Saved.")
         return redirect("serving:deployment", project.slug)
 
@@ -95,6 +103,7 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
     deployments = selectors.deployments_of(project)
     deployment = deployments[0] if deployments else None
     role = role_of(request.user, project)
+    policy = selectors.traffic_policy(project)
     champion = deployment.champion if deployment else None
     context = {
         "project": project,
@@ -117,7 +126,11 @@ def _page(request: SignedInRequest, project: Project, error: str = "", status: i
         "rollouts": [one for one in selectors.rollouts_of(project) if one.live],
         "drifts": drift_notices(project),
         "may_look_closer": True,
-        "policy": selectors.traffic_policy(project),
+        "policy": policy,
+        "audited": f"{policy.audit_share * 100:.3g}",
+        "live_accuracies": [
+            (one.question.prompt, live_accuracy_words(selectors.live_accuracy(one))) for one in deployments
+        ],
         "is_manager": role == Membership.Role.MANAGER,
     }
     return render(request, "serving/deployment.html", context, status=status)

@@ -159,11 +159,8 @@ def _outlook(deployments: list[Deployment]) -> Outlook | None:
 def _needs(mode: Mode[Any, Any], outlook: Outlook | None) -> str:
     if outlook is None:
         return ""
-    labels = mode.labels_needed(mode.config(), outlook)
-    return (
-        f"About {labels:,} labels to tell a version that is {outlook.difference * 100:.1f} points better "
-        f"than {outlook.accuracy:.1%}."
-    )
+    config = mode.config()
+    return mode.needs_words(config, outlook, mode.labels_needed(config, outlook))
 
 
 def _field(mode: str, setting: Setting, sent: QueryDict | None) -> dict[str, Any]:

@@ -11,7 +11,13 @@ _TONES = {
     Rollout.State.PROMOTED: "good",
     Rollout.State.ROLLED_BACK: "bad",
 }
-_ACTIONS = {"roll_back": "roll back", "abort": "roll back", "reweight": "new shares", "advance": "next step"}
+_ACTIONS = {
+    "roll_back": "roll back",
+    "abort": "roll back",
+    "reweight": "new shares",
+    "advance": "next step",
+    "audit": "audited share",
+}
 _PLACES = {CHAMPION: 0, CHALLENGER: 1}
 
 
@@ -86,6 +92,21 @@ def figure_rows(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row = rows.setdefault(one["name"], {"title": one["title"], "cells": empty})
         row["cells"][_PLACES.get(one["arm"], 2)] |= _told(one)
     return list(rows.values())
+
+
+def doubly_robust_words(figures: list[dict[str, Any]]) -> str:
+    """Why the doubly robust figures are no others than the inverse propensity's, if that is so."""
+    told = {
+        name: [(one["arm"], one["value"], one["low"]) for one in figures if one["name"] == name]
+        for name in ("ips", "dr")
+    }
+    if not told["dr"] or told["dr"] != told["ips"]:
+        return ""
+    return (
+        "Doubly robust is the same as inverse propensity here: what the champion makes of an image is not "
+        "known where another version answered, because their features differ. With the setting 'By class' it "
+        "is asked about every image, which takes longer."
+    )
 
 
 def _told(figure: dict[str, Any]) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def begun(
     return Rolled(service, manager, made.json()["id"])
 
 
-def answer(rolled: Rolled, items: Iterable[Item]) -> None:
-    """Somebody labels them, rightly, as the queue has given them out or not."""
+def answer(rolled: Rolled, items: Iterable[Item], source: str = "") -> None:
+    """Somebody labels them, rightly, as the queue has given them out or not; `source`: why it would have."""
     person, question = factories.member(rolled.service.project), rolled.row.question
     for item in items:
         annotation_record(
@@ -136,4 +136,5 @@ def answer(rolled: Rolled, items: Iterable[Item]) -> None:
             question=question,
             label=Label.objects.get(question=question, name=item.metadata["truth"]),
             seconds=1.0,
+            source=source,
         )

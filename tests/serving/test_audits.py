@@ -1,7 +1,10 @@
 """Labels that people give count where they came about without regard to the arms, and only there."""
 
+import hashlib
+
 import numpy as np
 import pytest
+from django.test import Client
 from numpy.typing import NDArray
 
 from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
@@ -10,10 +13,12 @@ from labelling.services.questions import question_add
 from labelling.services.queue import RankedItem, queue_swap
 from labelling.services.wanted import items_want
 from learning.models import TrainingRun
+from serving.core.assignment import bucket
 from serving.core.modes import mode_named
 from serving.core.modes.ab import Config
 from serving.core.records import to_json
-from serving.models import Deployment, Prediction
+from serving.models import Decision, Deployment, Prediction
+from serving.selectors import live_accuracy
 from serving.selectors.evidence import evidence_of
 from serving.services.afterwards import afterwards
 from serving.services.champions import champions
@@ -112,6 +117,72 @@ def test_what_a_model_is_unsure_of_is_drawn_more_often_and_weighed_less(
     assert "weighted" in {one.name for one in verdict.figures}
 
 
+def test_the_audited_share_is_changed_while_it_runs_and_each_label_keeps_its_weight(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.core.inclusion.unsure_below", lambda classes: 0.0)
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=0.2)
+    before = rolled.row
+    sent = items_sent(rolled, 60)
+    changed = rolled.manager.patch(rolled.api, {"audit_share": 0.6}, "application/json")
+    assert (changed.status_code, changed.json()["audit_share"]) == (200, 0.6)
+    # Nothing is loaded for it, and nobody is dealt anew.
+    until(lambda: rolled.live.plan.audit_share == 0.6)
+    assert (rolled.row.phase, rolled.row.salt) == (before.phase, before.salt)
+    for image in sent[:30]:
+        rolled.ask(image)
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"))
+    chances = Prediction.objects.filter(rollout=rolled.pk, audited=True)
+    assert set(chances.values_list("inclusion", flat=True)) == {0.2, 0.6}
+    widest: dict[str, float] = {}
+    for one in chances:
+        widest[one.digest] = max(widest.get(one.digest, 0.0), one.inclusion or 0.0)
+    sums = to_json(evidence_of(rolled.row))["weighted"].values()
+    assert sum(one["n"] for one in sums) == len(widest)
+    assert sum(one["w"] for one in sums) == pytest.approx(sum(1 / chance for chance in widest.values()))
+
+    page = f"/projects/{service.project.slug}/rollouts/{rolled.pk}"
+    assert rolled.manager.post(f"{page}/audit", {"audit_share": "120"}).status_code == 422
+    assert rolled.manager.post(f"{page}/audit", {"audit_share": "60"}).status_code == 302
+    assert rolled.manager.post(f"{page}/audit", {"audit_share": "5"}).status_code == 302
+    assert "from 60% to 5%" in rolled.manager.get(f"{page}/").content.decode()
+    rolled.act("abort")
+    assert rolled.manager.patch(rolled.api, {"audit_share": 1}, "application/json").status_code == 409
+    said = Decision.objects.filter(rollout=rolled.pk, action="audit").order_by("id")
+    assert [one.evidence["audit_share"]["after"] for one in said] == [0.6, 0.05]
+    assert all(one.actor is not None for one in said)
+
+
+@pytest.mark.parametrize("source", ["traffic", "ranked", "audit", ""])
+def test_a_label_that_a_model_chose_counts_only_for_answers_that_were_drawn(
+    service: Service, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr("serving.core.inclusion.unsure_below", lambda classes: 0.0)
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=0.4)
+    sent = items_sent(rolled, 30)
+    drawn = Prediction.objects.filter(audited=True).values("digest").distinct().count()
+    assert 0 < drawn < 30
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"), source)
+    assert judged(rolled) == drawn
+    for image in sent:
+        rolled.ask(image)
+    # What nobody's model picked was there before: all of it counts.
+    assert judged(rolled) == (drawn if source else 30)
+    sums = to_json(evidence_of(rolled.row))["weighted"].values()
+    assert sum(one["w"] for one in sums) == pytest.approx(drawn / 0.4 if source else 30)
+
+
+def items_sent(rolled: Rolled, count: int) -> list[bytes]:
+    """Images that the project has, each sent once."""
+    sent = []
+    for image, truth in images(count):
+        item = factories.item(rolled.service.project, data=image)
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
+        rolled.ask(image)
+        sent.append(image)
+    return sent
+
+
 def test_with_two_classes_a_model_can_be_unsure_too(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +277,46 @@ def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Serv
     assert {item.split for item in kept} == {Item.Split.POOL}
     assert kept.count() == 4
     assert Queue.objects.get(project=service.project).generation == 0
+
+
+def test_without_a_rollout_a_share_of_what_is_sent_is_asked_blind_where_images_are_kept(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.services.kept_images.unsure_below", lambda classes: 0.0)
+    monkeypatch.setattr("labelling.services.leases.WANTED_SHARE", 1.0)
+    project, person = service.project, factories.member(service.project)
+    sent = [image for image, _ in images(40)]
+    for image in sent[:20]:
+        service.client.post(service.predict_path, image, content_type="image/png")
+    manager = Client()
+    manager.force_login(factories.member(project, "manager"))
+    page = f"/projects/{project.slug}/deployment/"
+    assert manager.post(f"{page}traffic", {"keep_images": "on", "audit_share": "130"}).status_code == 422
+    assert manager.post(f"{page}traffic", {"keep_images": "on", "audit_share": "30"}).status_code == 302
+    until(lambda: champions.audit_share(project.pk) == 0.3)
+    assert not Wanted.objects.exists(), "what was sent before was not kept"
+    for image in [*sent[10:], *sent[10:20]]:
+        service.client.post(service.predict_path, image, content_type="image/png")
+    digests = [hashlib.sha256(image).hexdigest() for image in sent[10:]]
+    drawn = {one for one in digests if bucket(f"audited of {project.pk}", one) < 0.3}
+    assert 1 < len(drawn) < 20
+    until(lambda: Wanted.objects.count() == len(drawn))
+    afterwards.stop()
+    wanted = Wanted.objects.select_related("item")
+    assert {one.item.digest for one in wanted} == drawn
+    assert {(one.kind, one.inclusion) for one in wanted} == {(Wanted.Kind.AUDIT, 0.3)}
+
+    dark = Label.objects.get(question__project=project, name="dark")
+    answer_all(project, person, lambda item: dark)
+    audited = Annotation.objects.filter(source=Lease.Source.AUDIT).values_list("item__digest", flat=True)
+    said = Prediction.objects.filter(digest__in=audited).values_list("digest", "top")
+    right = [top[0]["label"] == "dark" for top in dict(said).values()]
+    found = live_accuracy(Deployment.objects.get())
+    assert found is not None
+    assert found.labels == len(audited)
+    assert found.right == pytest.approx(sum(right) / len(right))
+    assert found.low <= found.right <= found.high
+    assert f"{found.right:.1%} (" in manager.get(page).content.decode()
 
 
 def test_what_models_disagree_on_is_asked_and_kept_and_never_floods_the_queue(

@@ -19,6 +19,7 @@ from learning.services.artifacts import artifact_name, predictor_load
 from serving.models import Arm, Deployment
 from serving.services.champions import ChampionLoading, champions
 from serving.services.deployments import deployment_promote
+from serving.services.traffic import traffic_policy_set
 from tests import factories
 from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
@@ -211,3 +212,53 @@ def test_a_deleted_deployment_is_forgotten(service: Service) -> None:
     assert ModelVersion.objects.exists()
     response = service.client.post(service.predict_path, picture(DARK), content_type="image/png")
     assert response.status_code == 409
+
+
+def test_a_roll_back_waits_for_no_model_that_is_being_loaded(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, may_end = threading.Event(), threading.Event()
+    large: set[ModelVersion] = set()
+
+    def load(*, version: ModelVersion, int8: str = "") -> Predictor:
+        if version in large:
+            loading.set()
+            assert may_end.wait(30)
+        return predictor_load(version=version, int8=int8)
+
+    monkeypatch.setattr("serving.services.champions.predictor_load", load)
+
+    def dealt() -> bool:
+        return champions.get(service.project.pk)[0].rollout is not None
+
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1))
+    other = trained.project()
+    champion = trained.version(other)
+    large.add(champion)
+    Deployment.objects.create(project=other, question=other.questions.get(), champion=champion)
+    try:
+        assert loading.wait(10)
+        assert dealt()
+        traffic_policy_set(project=service.project, keep_images=True)
+        rolled.manager.post(f"{rolled.api}/abort")
+        assert until(lambda: not dealt()) < 1
+        assert champions.get(service.project.pk)[0].keep_images
+        assert not champions.database_is_silent()
+        may_end.set()
+        until(lambda: answers_with(other, champion))
+        # A challenger that is taken back while it is being loaded is never dealt to anybody.
+        loading.clear()
+        may_end.clear()
+        challenger = trained.version(service.project, seed=2)
+        large.add(challenger)
+        taken_back = begun(service, "ab", challenger)
+        assert loading.wait(10)
+        taken_back.manager.post(f"{taken_back.api}/abort")
+        time.sleep(1)  # more than a look
+    finally:
+        may_end.set()
+    seen = []
+    for _ in range(200):
+        seen.append(dealt())
+        time.sleep(0.005)
+    assert not any(seen)

@@ -1,14 +1,19 @@
 """The pages of rollouts, as a manager uses them."""
 
+import uuid
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from labelling.models import Project
+from labelling.models import Project, Wanted
+from labelling.services.annotations import annotation_record
 from serving.core.modes import MODES
-from serving.models import Decision, Rollout
+from serving.models import Decision, Feedback, Prediction, Rollout
+from serving.services.traffic import traffic_policy_set
 from serving.tasks import tick
 from tests import factories
 from tests.serving import trained
@@ -38,7 +43,9 @@ def test_the_form_offers_every_mode_and_needs_only_a_version(project: Project) -
     for mode in MODES.values():
         assert mode.title in page
         assert all(setting.title in page for setting in mode.settings)
-    assert page.count("labels to tell a version that is 3.0 points better than 90.0%") == len(MODES)
+    assert page.count(" are enough to see that a version has 93.0% right where the champion has 90.0%.") == 4
+    assert " choices are enough to see" in page
+    assert " labels are enough to be sure that a version is at most 5 points worse than the champion" in page
     for name in MODES:
         Rollout.objects.all().delete()
         answer = client.post(address, {"mode": name, "challenger": "1", "start": "yes"})
@@ -111,6 +118,70 @@ def test_a_draft_of_a_mode_that_is_gone_is_refused_in_a_sentence(project: Projec
     refused = client.post(f"{rollouts}{Rollout.objects.get().pk}/act", {"act": "start"})
     assert refused.status_code == 422
     assert "There is no mode 'luck'" in unescape(refused.content.decode())
+
+
+def test_a_rollout_that_gets_no_labels_says_what_is_missing_and_who_can_do_what(project: Project) -> None:
+    client, rollouts = manager_of(project), f"/projects/{project.slug}/rollouts/"
+    client.post(f"{rollouts}new/", {"mode": "shadow", "challenger": "1", "start": "yes"})
+    rollout = Rollout.objects.get()
+    tick()
+    Rollout.objects.update(started_at=timezone.now() - timedelta(hours=3))
+
+    def said() -> str:
+        told = client.get(f"/api/v1{rollouts}{rollout.pk}").json()["held_up"]
+        for page in (f"{rollouts}{rollout.pk}/part/", rollouts):
+            assert told in unescape(client.get(page).content.decode())
+        return str(told)
+
+    def sent(count: int) -> list[Prediction]:
+        return [
+            Prediction.objects.create(
+                project=project,
+                model_version=rollout.arms.get(name="champion").model_version,
+                request_id=uuid.uuid4(),
+                digest=f"{number:064x}",
+                rollout=rollout,
+                phase=1,
+                audited=True,
+                inclusion=0.1,
+                top=[{"label": "dark", "probability": 1.0}],
+                decode_ms=1,
+                infer_ms=1,
+            )
+            for number in range(count)
+        ]
+
+    assert said().startswith("No client has asked anything for an hour or more")
+    drawn = sent(5)
+    assert said().startswith("Nobody can be asked about the images drawn from its traffic")
+    traffic_policy_set(project=project, keep_images=True)
+    assert "no image drawn from its traffic waits" in said()
+    client.patch(f"/api/v1{rollouts}{rollout.pk}", {"audit_share": 0}, "application/json")
+    assert "its audited share is 0%" in said()
+    item = factories.item(project)
+    Wanted.objects.create(project=project, item=item, kind="audit", reason="")
+    assert said() == (
+        "No label for 3 hours, while 1 image of live traffic waits to be asked about: somebody must label, "
+        "or decide by hand."
+    )
+    # What clients report is no label of a shadow, but of the others.
+    Rollout.objects.update(mode="ab", rule="few-units")
+    assert "somebody must label, have clients report the true labels, or decide by hand" in said()
+    label = project.questions.get().labels.all()[0]
+    Feedback.objects.create(prediction=drawn[0], label=label)
+    assert said() == ""
+    Rollout.objects.update(mode="shadow", rule="few-labels")
+    assert said() != ""
+    annotation_record(
+        project=project,
+        annotator=factories.member(project),
+        uuid=uuid.uuid4(),
+        item=item,
+        question=label.question,
+        label=label,
+        seconds=1.0,
+    )
+    assert said() == ""
 
 
 def test_a_draft_is_started_once_and_the_page_follows_its_state(project: Project) -> None:

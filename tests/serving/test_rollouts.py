@@ -1,11 +1,13 @@
 """Every mode through the real HTTP API: from the rollout's start to the decision that its labels lead to."""
 
+import copy
 import time
+from html import unescape
 
 import pytest
 
 from labelling.models import Item
-from serving.core.modes import ab, bandit, interleaving, shadow
+from serving.core.modes import ab, bandit, canary, interleaving, shadow
 from serving.models import Arm, Decision, Deployment, Prediction, Rollout
 from serving.selectors.evidence import evidence_of
 from serving.services.deployments import deployment_promote, deployments_consider
@@ -121,6 +123,7 @@ def test_a_shadow_answers_nobody_and_is_promoted_when_it_is_better(wrong: Servic
 
 def test_an_image_on_which_a_shadow_fails_again_and_again_is_one_error(service: Service) -> None:
     rolled = rollout(service, "shadow", trained.version(service.project, features=10))
+    labelled(rolled, 2)
     [first, second] = [image for image, _ in images(2)]
     for image in (first, second, first, first):
         rolled.ask(image)
@@ -128,6 +131,9 @@ def test_an_image_on_which_a_shadow_fails_again_and_again_is_one_error(service: 
     found = evidence_of(rolled.row)
     assert isinstance(found, shadow.Evidence)
     assert (found.errors, found.pairs) == (2, 0)
+    # What it would have been told of it was wrong.
+    assert (found.only_old, found.both_right) == (2, 0)
+    assert (found.champion_labels.mean, found.challenger_labels.mean) == (1, 0)
 
 
 def labelled(rolled: Rolled, count: int, start: int = 1000) -> None:
@@ -214,6 +220,7 @@ def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service:
     assert (found.failures.answered, found.failures.errors) == (0, failed)  # type: ignore[attr-defined]
     if isinstance(found, ab.Evidence):
         assert (found.metrics["accuracy"].challenger.n, found.metrics["accuracy"].challenger.y) == (failed, 0)
+        assert (found.weighted["challenger"].n, found.weighted["challenger"].wy) == (failed, 0)
     if isinstance(found, bandit.Evidence):
         assert (found.answers["challenger"].right, found.answers["challenger"].wrong) == (0, failed)
         assert found.contrast is not None
@@ -224,6 +231,17 @@ def test_answers_that_failed_count_as_wrong_and_too_many_of_them_end_it(service:
     decision = rolled.look()
     assert decision is not None
     assert (decision.action, decision.rule) == ("roll_back", "errors")
+
+
+def test_a_canarys_failed_answers_count_as_wrong_too(service: Service) -> None:
+    rolled = rollout(service, "canary", trained.version(service.project, features=10), steps=[0.5])
+    failed = sum(one["arm"] == "challenger" for one in rolled.ask_and_report(16))
+    found = evidence_of(rolled.row)
+    assert isinstance(found, canary.Evidence)
+    [labels] = found.labels
+    assert (labels.challenger_labels, labels.challenger_right) == (failed, 0)
+    assert labels.champion_right == labels.champion_labels == 16 - failed
+    assert (found.weighted["challenger"].n, found.weighted["challenger"].wy) == (failed, 0)
 
 
 def test_a_model_that_cannot_be_loaded_is_taken_back_at_once(service: Service) -> None:
@@ -256,6 +274,32 @@ def test_a_bandit_gives_the_better_arm_more_and_promotes_it(wrong: Service) -> N
     assert sum(one["arm"] == "challenger" for one in asked) > 20
     assert Prediction.objects.filter(rollout=rolled.pk, phase=2, propensity__gt=0.9).exists()
     assert [one.same for one in decisions_replay() if one.decision == decision] == [True]
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+def test_arms_of_different_features_can_be_dealt_by_class(
+    service: Service, monkeypatch: pytest.MonkeyPatch, by_class: bool
+) -> None:
+    rolled = rollout(service, "bandit", trained.version(service.project, seed=1), by_class=by_class)
+    predictor = rolled.live.arms["challenger"].predictor
+    monkeypatch.setattr(
+        predictor, "embedder", copy.copy(predictor.embedder)
+    )  # another, for all that is known
+    rolled.ask_and_report(24, mistaken=4)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, bandit.Evidence)
+    rolled.look()
+    page = unescape(
+        rolled.manager.get(f"/projects/{service.project.slug}/rollouts/{rolled.pk}/").content.decode()
+    )
+    if by_class:
+        assert {arm for of in found.by_class.values() for arm in of} == {"champion", "challenger"}
+        assert sum(one.right + one.wrong for of in found.by_class.values() for one in of.values()) == 24
+    for arm in ("champion", "challenger"):
+        sums = found.off_policy[arm]
+        # The champion's confidence takes noise from both arms' values, where it is known of every image.
+        assert (sums.phi != sums.wr) == by_class
+    assert ("Doubly robust is the same as inverse propensity here" in page) != by_class
 
 
 def test_a_person_ends_it_and_the_log_says_who(service: Service) -> None:

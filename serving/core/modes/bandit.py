@@ -54,7 +54,11 @@ class Config(Settings):
     batch_labels: int = setting(
         50, "Labels a batch", "new ones between two changes of the shares", low=1, high=10**7
     )
-    by_class: bool = setting(False, "By class", "other shares for each of the champion's best guesses")
+    by_class: bool = setting(
+        False,
+        "By class",
+        "other shares for each of the champion's best guesses: it is asked about every image",
+    )
     alpha: float = setting(
         0.05, "Chance of a wrong end", "however often it is looked at", low=0.0001, high=0.2
     )

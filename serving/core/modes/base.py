@@ -109,6 +109,18 @@ Decide = Callable[[ConfigT, EvidenceT], Verdict]
 LabelsNeeded = Callable[[ConfigT, Outlook], int]
 
 
+NeedsWords = Callable[[ConfigT, Outlook, int], str]
+
+
+def needs_words(config: Settings, outlook: Outlook, labels: int) -> str:
+    """What so many labels are enough for: one sentence."""
+    better = outlook.accuracy + outlook.difference
+    return (
+        f"About {labels:,} labels are enough to see that a version has {better:.1%} right "
+        f"where the champion has {outlook.accuracy:.1%}."
+    )
+
+
 @dataclass(frozen=True)
 class Mode(Generic[ConfigT, EvidenceT]):
     name: str
@@ -119,6 +131,7 @@ class Mode(Generic[ConfigT, EvidenceT]):
     split_of: SplitOf[ConfigT]
     decide: Decide[ConfigT, EvidenceT]
     labels_needed: LabelsNeeded[ConfigT]  # about how many, of both arms, until it is decided in 4 of 5 cases
+    needs_words: NeedsWords[ConfigT]
 
     @property
     def settings(self) -> list[Setting]:
@@ -153,11 +166,12 @@ def mode(
     evidence: type[EvidenceT],
     split: SplitOf[ConfigT],
     labels_needed: LabelsNeeded[ConfigT],
+    needs: NeedsWords[ConfigT] = needs_words,
 ) -> Callable[[Decide[ConfigT, EvidenceT]], Decide[ConfigT, EvidenceT]]:
     """Register a `decide` function as a mode. It must be pure, and know nothing but its two arguments."""
 
     def register(decide: Decide[ConfigT, EvidenceT]) -> Decide[ConfigT, EvidenceT]:
-        made = Mode(name, title, summary, config, evidence, split, decide, labels_needed)
+        made = Mode(name, title, summary, config, evidence, split, decide, labels_needed, needs)
         registry.add(MODES, made, "mode")
         return decide
 

@@ -1,11 +1,11 @@
 """Canary: the challenger answers a small share of clients, then more, step by step, while nothing goes wrong.
 
 The baseline is what the champion answers at the same time: what slows or breaks both is not the challenger's.
-Errors and slow answers are counted afresh in each step, because the shares change between them, and within
-it from many moments at once, so that a burst is found after hours much as it is at the start; labels come
-late, so those of all steps count, compared within each. `abort_alpha` is shared out over the guardrails, and
-for the two that start afresh over the steps, the first half of it to the first step, which has the least to
-go by. Too little data is a reason to wait, never to fail.
+Errors and slow answers are counted afresh in each step, because the shares change between them, and within it
+from many moments at once, so that a burst is found after hours much as it is at the start; labels come late,
+so those of all steps count, compared within each; an answer that failed is a wrong one. `abort_alpha` is
+shared out over the guardrails, and for the two that start afresh over the steps, the first half of it to the
+first step, which has the least to go by. Too little data is a reason to wait, never to fail.
 """
 
 import math
@@ -138,6 +138,15 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
     return max(wanted, math.ceil(config.min_labels / share_then))
 
 
+def needs(config: Config, outlook: Outlook, labels: int) -> str:
+    if not labels:
+        return "It needs no labels."
+    return (
+        f"About {labels:,} labels are enough to be sure that a version is at most "
+        f"{config.accuracy_margin * 100:g} points worse than the champion, if it is as good."
+    )
+
+
 @mode(
     "canary",
     title="Canary",
@@ -146,6 +155,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
     evidence=Evidence,
     split=split,
     labels_needed=labels_needed,
+    needs=needs,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     logs = {

@@ -21,6 +21,7 @@ from serving.core.modes.base import (
     Verdict,
     figure,
     mode,
+    needs_words,
 )
 from serving.core.modes.failures import Failures, failing, max_errors
 from serving.core.modes.figures import errors_figure, evidence_figure, odds
@@ -71,6 +72,11 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
     return max(config.min_votes, labels_by_pairs(*outlook.only_one, config.alpha))
 
 
+def needs(config: Config, outlook: Outlook, labels: int) -> str:
+    """A choice is a label."""
+    return needs_words(config, outlook, labels).replace(" labels ", " choices ")
+
+
 @mode(
     "interleaving",
     title="Interleaving",
@@ -79,6 +85,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
     evidence=Evidence,
     split=split,
     labels_needed=labels_needed,
+    needs=needs,
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.wins_challenger, evidence.wins_champion

@@ -4,13 +4,13 @@ from serving.models import Arm, Decision, Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.truth import served
 
-# The first answer to each image by each arm: sent again, it is no new evidence. An arm that
-# failed was wrong: what the champion said in its place is no merit of its.
+# The first answer to each image by each arm, of those with a label if there are any: sent again, it is no new
+# evidence. An arm that failed was wrong: what the champion said in its place is no merit of its.
 _FIRST = """,
 first as (
     select distinct on (arm, digest) arm, phase, coalesce(context, '') as context, propensity, truth,
         case when truth is not null then status = 'ok' and guess = truth end as good, sure
-    from served order by arm, digest, created_at
+    from served order by arm, digest, truth is null, created_at
 )
 """
 _ANSWERS = """
@@ -19,12 +19,12 @@ select arm, context, count(*) filter (where good) as "right", count(*) filter (w
 from first group by arm, context
 """
 # Sums over all labels, w = 1 / propensity where the arm in question answered. What the champion thinks of its
-# own answer is what is expected of it, if that is known of every image.
+# own answer is what is expected of either arm, if that is known of every image: what is hard for one is
+# mostly hard for the other, and where it is not, the estimate is noisier and as right.
 _OFF_POLICY = """,
 weighed as (
     select good::int::float8 as r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
-        case when %(arm)s = 'champion'
-            and (select bool_and(sure is not null) from first where truth is not null)
+        case when (select bool_and(sure is not null) from first where truth is not null)
             then sure else 0 end as q
     from first where truth is not null
 ),

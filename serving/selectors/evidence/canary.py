@@ -29,11 +29,12 @@ from serving_prediction
 where rollout_id = %(rollout)s and phase = %(phase)s and created_at >= %(since)s
 group by arm, number
 """
-# An image counts once an arm, in the step that sent it first: sent again, it is no new evidence.
+# An image counts once an arm, in the step that sent it first: sent again, it is no new evidence. An answer
+# that failed is a wrong one: else a model would look better for failing on what is hard.
 _LABELS = """,
 judged as (
-    select distinct on (arm, digest) phase, arm, guess = truth as good
-    from served where truth is not null and status = 'ok'
+    select distinct on (arm, digest) phase, arm, (status = 'ok' and guess = truth) as good
+    from served where truth is not null
     order by arm, digest, created_at
 )
 select phase, arm, count(*) as labels, count(*) filter (where good) as good from judged group by phase, arm

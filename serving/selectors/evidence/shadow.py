@@ -4,33 +4,42 @@ from serving.models import Arm, Rollout
 from serving.selectors.truth import served
 
 # An image that is sent again is no new evidence, and no new error: the first time of each counts.
+# Its label counts once too, by the largest chance it had; a challenger that failed on it was wrong.
 _PAIRS = """,
-seen as (
-    select distinct on (shadow.digest) shadow.status, champion.guess as old, shadow.guess as new,
+asked as (
+    select shadow.digest, shadow.created_at, shadow.status, champion.guess as old, shadow.guess as new,
         shadow.truth, shadow.known, shadow.weight, shadow.reported
     from served shadow join served champion on champion.id = shadow.shadow_of
     where shadow.status in ('shadow', 'broken')
-    order by shadow.digest, shadow.created_at
 ),
-pairs as (select * from seen where status = 'shadow')
+seen as (select distinct on (digest) * from asked order by digest, created_at),
+pairs as (select * from seen where status = 'shadow'),
+judged as (
+    select distinct on (digest) old, new, truth, known, min(weight) over (partition by digest) as weight
+    from asked where known is not null order by digest, truth is null, created_at
+)
 """
 _ERRORS = """
 select count(*) as errors from seen where status = 'broken'
 """
 _COUNTS = """
 select count(*) as pairs, count(*) filter (where old = new) as agreements,
-    count(*) filter (where old = truth and new = truth) as both_right,
+    count(*) filter (where reported) as reported
+from pairs
+"""
+_LABELS = """
+select count(*) filter (where old = truth and new = truth) as both_right,
     count(*) filter (where old <> truth and new = truth) as only_new,
-    count(*) filter (where old = truth and new <> truth) as only_old,
-    count(*) filter (where old <> truth and new <> truth) as both_wrong,
-    count(*) filter (where reported) as reported, count(known) as labels,
-    coalesce(sum(weight) filter (where known is not null), 0) as w,
-    coalesce(sum(weight ^ 2) filter (where known is not null), 0) as w2,
+    count(*) filter (where old = truth and new is distinct from truth) as only_old,
+    count(*) filter (where old <> truth and new is distinct from truth) as both_wrong,
+    count(*) as labels,
+    coalesce(sum(weight), 0) as w,
+    coalesce(sum(weight ^ 2), 0) as w2,
     coalesce(sum(weight) filter (where old = known), 0) as old_wy,
     coalesce(sum(weight ^ 2) filter (where old = known), 0) as old_w2y,
     coalesce(sum(weight) filter (where new = known), 0) as new_wy,
     coalesce(sum(weight ^ 2) filter (where new = known), 0) as new_w2y
-from pairs
+from judged
 """
 _CLASSES = """
 select old, new, count(*) as n from pairs group by old, new
@@ -46,6 +55,8 @@ from served group by 1
 def gather(rollout: Rollout) -> dict[str, Any]:
     # Clients saw the champion's answers only.
     [counts] = served(rollout, _PAIRS + _COUNTS, clients=False)
+    [labelled] = served(rollout, _PAIRS + _LABELS, clients=False)
+    counts |= labelled
     classes: dict[str, dict[str, int]] = {"old": {}, "new": {}}
     for row in served(rollout, _PAIRS + _CLASSES):
         for side, of in classes.items():
