@@ -93,11 +93,6 @@ class Champions:
             self._wake.set()
         raise ChampionBroken if self.trouble(project_id) else ChampionLoading
 
-    def audit_share(self, project_id: int) -> float:
-        """Of what clients send outside of a rollout, as this process knows it. At once."""
-        loaded = self._loaded.get(project_id)
-        return loaded[0].audit_share if loaded else 0.0
-
     def start(self) -> None:
         """Start the threads unless they run. A forked child has none, and starts its own."""
         if self._thread is not None and self._thread.is_alive():

@@ -10,8 +10,8 @@ from labelling.services.wanted import items_want
 from serving.core.assignment import bucket
 from serving.core.inclusion import unsure_below
 from serving.models import Prediction
-from serving.services.champions import champions
 from serving.services.drift import REASON as DRIFTED
+from serving.services.loaded import Champion
 from serving.services.production import AUDITED, AUDITED_ALONE, UNSURE_OF, places_left
 
 DRIFTED_SHARE = 0.05  # of images sent while a notice of drift stands
@@ -46,22 +46,23 @@ class Kept:
         )
 
 
-def worth_keeping(prediction: Prediction, data: bytes, *, classes: int, drifted: bool) -> Kept | None:
-    """The image, if it was drawn for the audit, a rollout's or the project's own, or if the model, which
-    knows so many classes, was unsure of it; and some of all as long as what is sent has drifted, for then a
-    model may be sure and wrong.
+def worth_keeping(prediction: Prediction, data: bytes, champion: Champion) -> Kept | None:
+    """The image, if it was drawn for the audit, a rollout's or the project's own, or if the model was unsure
+    of it; and some of all as long as what is sent has drifted, for then a model may be sure and wrong.
     """
     what = (prediction.rollout_id or 0, prediction.project_id, prediction.digest, data)
     if prediction.audited:
         return Kept(*what, Wanted.Kind.AUDIT, AUDITED, inclusion=prediction.inclusion)
     if prediction.inclusion is not None:
         return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF, inclusion=prediction.inclusion)
-    share = champions.audit_share(prediction.project_id) if prediction.rollout_id is None else 0.0
+    share = champion.audit_share if prediction.rollout_id is None else 0.0
     # The same draw for all questions of a project, and whoever sends the image.
     if bucket(f"audited of {prediction.project_id}", prediction.digest) < share:
         return Kept(*what, Wanted.Kind.AUDIT, AUDITED_ALONE, inclusion=share)
-    if prediction.rollout_id is None and prediction.top[0]["probability"] < unsure_below(classes):
+    if prediction.rollout_id is None and prediction.top[0]["probability"] < unsure_below(
+        len(champion.classes)
+    ):
         return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF)
-    if drifted and bucket("drifted", prediction.digest) < DRIFTED_SHARE:
+    if champion.drifted and bucket("drifted", prediction.digest) < DRIFTED_SHARE:
         return Kept(*what, Wanted.Kind.TRAFFIC, DRIFTED)
     return None

@@ -156,9 +156,6 @@ def _afterwards(
         told = tuple(predictions[row] for row in rows)
         jobs.append(Mirrored(live, batch.only(rows), told, project, images))
     if champion.keep_images:
-        kept = (
-            worth_keeping(predictions[row], data, classes=len(champion.classes), drifted=champion.drifted)
-            for row, data in raw.items()
-        )
+        kept = (worth_keeping(predictions[row], data, champion) for row, data in raw.items())
         jobs += [job for job in kept if job is not None]
     return jobs

@@ -293,7 +293,7 @@ def test_without_a_rollout_a_share_of_what_is_sent_is_asked_blind_where_images_a
     page = f"/projects/{project.slug}/deployment/"
     assert manager.post(f"{page}traffic", {"keep_images": "on", "audit_share": "130"}).status_code == 422
     assert manager.post(f"{page}traffic", {"keep_images": "on", "audit_share": "30"}).status_code == 302
-    until(lambda: champions.audit_share(project.pk) == 0.3)
+    until(lambda: champions.get(project.pk)[0].audit_share == 0.3)
     assert not Wanted.objects.exists(), "what was sent before was not kept"
     for image in [*sent[10:], *sent[10:20]]:
         service.client.post(service.predict_path, image, content_type="image/png")
