@@ -16,6 +16,8 @@ from learning.core.lazy import load_often_used
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Running as root is a choice that `up` and containers support; tasks carry JSON, never pickle.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+# They load the pages, a quarter of a worker's start; the web server's start shows the same faults.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 app = Celery("quern")
 app.config_from_object("django.conf:settings", namespace="CELERY")

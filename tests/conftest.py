@@ -1,14 +1,18 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
+from django.db import connection
 from django.test import override_settings
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests.e2e.browser import chromium
+from tests.once import once
 
 PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
@@ -23,6 +27,22 @@ def _plain_static_files(settings: LazySettings) -> None:
 def _quick_passwords(settings: LazySettings) -> None:
     """The real hash takes a third of a second by design, for each of hundreds of users."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Each process's database begins as a copy of one that was migrated for the whole run."""
+
+    def migrate(folder: Path) -> None:
+        with django_db_blocker.unblock():
+            call_command("migrate", interactive=False, verbosity=0)
+            # A database that is in use cannot be copied.
+            connection.close()
+
+    once("migrated", migrate)
+    connection.settings_dict["TEST"]["TEMPLATE"] = connection.settings_dict["NAME"]
 
 
 @pytest.fixture(scope="session")

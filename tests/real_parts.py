@@ -1,7 +1,8 @@
 """A pytest plugin: a real PostgreSQL and Redis of the run's own, up before Django reads its settings.
 
 Where the run has several processes (pytest-xdist), its first one owns the servers; each worker process has
-a database of its own in them, which pytest-django names, and a number of Redis's.
+a database of its own in them, which pytest-django names, and a number of Redis's. What all of them need is
+made by whoever needs it first, in the run's folder (`tests.once`).
 """
 
 import atexit
@@ -36,6 +37,7 @@ def _own() -> None:
         DATABASE_URL=postgres.start("quern"),
         REDIS_URL=redis.start(),
         QUERN_DATA_DIR=str(folder / "data"),
+        QUERN_TEST_RUN=str(folder),
         QUERN_SECRET_KEY="a key for tests only",
         QUERN_EMBEDDED="true",
         CUDA_VISIBLE_DEVICES="",

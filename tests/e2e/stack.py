@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What the test run itself was given by tests/real_parts.
 FOREIGN = (
     *("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"),
-    *("QUERN_SECRET_KEY", "QUERN_EMBEDDED", "QUERN_STORAGE", "QUERN_DATA_DIR"),
+    *("QUERN_SECRET_KEY", "QUERN_EMBEDDED", "QUERN_STORAGE", "QUERN_DATA_DIR", "QUERN_TEST_RUN"),
 )
 
 
@@ -44,6 +44,7 @@ class Stack:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output: list[str] = []
+        self.kept: dict[str, str] = {}  # credentials, of a folder that an earlier stack began
         self.env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         self.env["QUERN_DATA_DIR"] = str(folder)
         self._process: subprocess.Popen[str] | None = None
@@ -99,6 +100,8 @@ class Stack:
     @property
     def credentials(self) -> dict[str, str]:
         """What the first run printed: passwords of admin and annotator; an api_key with a demo."""
+        if self.kept:
+            return self.kept
         found = dict(re.findall(r"^ *up \| +(admin|annotator) +password (\S+)$", self.text, re.MULTILINE))
         key = re.search(r"^ *up \| +API key +(\S+)$", self.text, re.MULTILINE)
         return {**found, "api_key": key[1]} if key else found

@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
@@ -18,21 +16,20 @@ import psycopg
 import pytest
 
 from labelling.management.visitor import VisitFailed, Visitor
-from tests.e2e.database import EMBEDDED, IMPORTED, KNOWS_ALL, ask, count, eventually
+from tests.e2e.database import KNOWS_ALL, ask, count, eventually
+from tests.e2e.digits import digits_stack
 from tests.e2e.stack import Stack
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Whoever comes first makes the demo, and the others wait for it.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with (
-        TemporaryDirectory(prefix="quern-e2e-") as folder,
-        Stack(Path(folder) / "data", demo="digits") as running,
-    ):
-        eventually(running, IMPORTED)
-        eventually(running, EMBEDDED)
+    with digits_stack() as running:
         yield running
 
 

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urljoin
@@ -15,19 +14,20 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.database import EMBEDDED, IMPORTED, KNOWS_ALL, ask, eventually
+from tests.e2e.database import KNOWS_ALL, ask, eventually
+from tests.e2e.digits import digits_stack
 from tests.e2e.stack import Stack
 
 SHOTS = Path(__file__).parent / "shots"
 LABELS = 30
 
+# Whoever comes first makes the demo, and the others wait for it.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with (
-        TemporaryDirectory(prefix="quern-e2e-") as folder,
-        Stack(Path(folder) / "data", demo="digits") as running,
-    ):
+    with digits_stack() as running:
         yield running
 
 
@@ -71,8 +71,6 @@ def test_a_person_labels_a_model_learns_and_a_client_gets_predictions(stack: Sta
     SHOTS.mkdir(exist_ok=True)
     page = sign_in(browser, stack, "annotator")
     truth = json.loads((stack.data / "demo" / "digits-truth.json").read_text())
-    eventually(stack, IMPORTED)
-    eventually(stack, EMBEDDED)
 
     page.goto(f"{stack.url}/projects/digits/label/")
     expect(page.locator("#picture img")).to_be_visible()

@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import chromium
-from tests.e2e.database import EMBEDDED, IMPORTED, ask, eventually
-from tests.e2e.stack import Stack
+from tests.e2e.database import ask, eventually
+from tests.e2e.digits import digits_stack
+
+# Whoever comes first makes the demo, and the others wait for it.
+pytestmark = pytest.mark.timeout(900)
 
 
 def write_rule(page: Page, rules: str, name: str, digit: str, examples: list[str]) -> None:
@@ -29,13 +31,7 @@ def write_rule(page: Page, rules: str, name: str, digit: str, examples: list[str
 
 
 def test_a_manager_writes_rules_and_a_model_is_trained_from_them() -> None:
-    with (
-        TemporaryDirectory(prefix="quern-e2e-") as folder,
-        Stack(Path(folder) / "data", demo="digits") as stack,
-        chromium() as browser,
-    ):
-        eventually(stack, IMPORTED)
-        eventually(stack, EMBEDDED)
+    with digits_stack() as stack, chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(30_000)
         expect.set_options(timeout=30_000)

@@ -1,18 +1,18 @@
 """Work that several worker processes share: whichever is killed in the middle, it ends as if none had been.
 
-An augmentation search comes first, then the search of a big pool for what to ask; they share one stack.
+An augmentation search comes first, then the search of a big pool for what to ask; they share one stack, in
+which each has a project of its own beside the demo.
 """
 
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
 from tests.e2e.database import ask, count, eventually
+from tests.e2e.digits import digits_stack
 from tests.e2e.stack import Stack
 
 LABELS = 60
@@ -31,8 +31,12 @@ from learning.models import AugmentationPolicy, Learner
 from learning.services.policy_search import policy_search_request
 AugmentationPolicy.objects.all().delete()
 Learner.objects.update(augmentation="views")
-config = {"trials": 12, "together": 4, "seed": 5, "child": {"looked_at": 1000}}
-policy_search_request(project=Project.objects.get(), config=config)
+config = {"trials": 12, "together": 4, "seed": 5, "child": {"looked_at": 400}}
+policy_search_request(project=Project.objects.get(slug__startswith="project-"), config=config)
+"""
+LEARNS = """
+    select count(*) > 0 from learning_learner l join labelling_project p on p.id = l.project_id
+    where p.slug like 'project-%'
 """
 NEWEST = "(select max(id) from learning_policysearch)"
 TRIALS = f"learning_policytrial where search_id = {NEWEST}"
@@ -59,10 +63,7 @@ WAITING = """
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with (
-        TemporaryDirectory(prefix="quern-e2e-") as folder,
-        Stack(Path(folder) / "data", demo="none") as running,
-    ):
+    with digits_stack() as running:
         yield running
 
 
@@ -90,7 +91,7 @@ def attempts(stack: Stack) -> object:
 @pytest.mark.timeout(900)
 def test_killing_either_worker_in_the_middle_of_a_search_changes_nothing_it_finds(stack: Stack) -> None:
     stack.manage("shell", "-v", "0", "-c", DIGITS)
-    eventually(stack, "select count(*) > 0 from learning_learner")
+    eventually(stack, LEARNS)
     stack.manage("shell", "-v", "0", "-c", SEARCH)
     calm = found(stack)
     assert attempts(stack) == 1

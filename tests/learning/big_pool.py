@@ -5,6 +5,7 @@ import io
 import numpy as np
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.utils import timezone
 
 from labelling.models import Item, Label, Project, Question, Queue
@@ -17,6 +18,11 @@ from tests import factories
 CLASSES = 10
 HOLDOUT_EVERY = 10
 NOISE = 1.5
+COPY = """
+    copy labelling_item (project_id, digest, split, path, name, size, random_rank,
+                         format, width, height, metadata, open, answers, created_at) from stdin
+"""
+SAME = ("PNG", 16, 16, "{}", True, 0, "now")
 
 
 def big_project(
@@ -32,25 +38,13 @@ def big_project(
     path = default_storage.save(f"projects/{project.pk}/items/one.png", ContentFile(image))
     rng = np.random.default_rng(count)
     truth = rng.integers(0, CLASSES, count)
-    items = Item.objects.bulk_create(
-        (
-            Item(
-                project=project,
-                digest=f"{number:064x}",
-                split=Item.Split.POOL if number % HOLDOUT_EVERY else Item.Split.HOLDOUT,
-                path=path,
-                name=f"{number}.png",
-                format="PNG",
-                width=16,
-                height=16,
-                size=len(image),
-                random_rank=rank,
-            )
-            for number, rank in enumerate(rng.permutation(count).tolist())
-        ),
-        batch_size=5000,
-    )
-    ids = [item.pk for item in items]
+    # By COPY: as objects so many take ten seconds.
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        for number, rank in enumerate(rng.permutation(count).tolist()):
+            split = Item.Split.POOL if number % HOLDOUT_EVERY else Item.Split.HOLDOUT
+            mine = (project.pk, f"{number:064x}", split.value, path, f"{number}.png", len(image), rank)
+            copy.write_row((*mine, *SAME))
+    ids = list(Item.objects.filter(project=project).order_by("id").values_list("pk", flat=True))
     learners_ensure()
     backbone = project.learners.get().backbone
     centres = rng.standard_normal((CLASSES, width), dtype=np.float32)

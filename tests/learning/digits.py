@@ -2,15 +2,27 @@
 
 import io
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 
 import numpy as np
+from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from labelling.models import Item, Project, User
+from labelling.models import (
+    Annotation,
+    Consensus,
+    Item,
+    Label,
+    Project,
+    Question,
+    QueueEntry,
+    User,
+    Wanted,
+)
 from labelling.services.annotations import annotation_record
 from learning.models import Learner, TrainingRun
 from learning.services.embeddings import shard_embed
@@ -21,6 +33,7 @@ from learning.services.work import works_to_send
 from tests import factories
 
 DIGITS = tuple("0123456789")
+Said = Sequence[tuple[Item, Label]]
 
 
 @cache
@@ -63,16 +76,54 @@ def label_items(
     person = person or factories.member(project)
     question = project.questions.get()
     labels = {label.name: label for label in question.labels.all()}
-    for item in Item.objects.filter(project=project, split=split, open=True).order_by("id")[:count]:
+    items = list(Item.objects.filter(project=project, split=split, open=True).order_by("id")[:count])
+    said = [(item, labels[truth[item.pk]]) for item in items]
+    if project.overlap == 1 and not Annotation.objects.filter(item__in=items).exists():
+        all_recorded(project, person, question, said)
+    else:
+        each_recorded(project, person, question, said)
+
+
+def each_recorded(project: Project, person: User, question: Question, said: Said) -> None:
+    for item, label in said:
         annotation_record(
             project=project,
             annotator=person,
             uuid=uuid.uuid4(),
             item=item,
             question=question,
-            label=labels[truth[item.pk]],
+            label=label,
             seconds=1.0,
         )
+
+
+@transaction.atomic
+def all_recorded(project: Project, person: User, question: Question, said: Said) -> None:
+    """What `each_recorded` leaves of first answers that close their items, as test_digits.py holds it to.
+
+    In few statements: the labels of all tests, one at a time, are minutes of a processor's time.
+    """
+    Annotation.objects.bulk_create(
+        Annotation(
+            uuid=uuid.uuid4(),
+            project=project,
+            item=item,
+            question=question,
+            annotator=person,
+            kind=Annotation.Kind.ANSWER,
+            label=label,
+            seconds=1.0,
+        )
+        for item, label in said
+    )
+    Consensus.objects.bulk_create(
+        Consensus(project=project, item=item, question=question, label=label, answers=1, agreement=1.0)
+        for item, label in said
+    )
+    items = Item.objects.filter(pk__in=[item.pk for item, _ in said])
+    items.update(answers=1, open=False)
+    Wanted.objects.filter(item__in=items).delete()
+    QueueEntry.objects.filter(item__in=items.filter(split=Item.Split.POOL)).delete()
 
 
 def due_run() -> TrainingRun:

@@ -11,9 +11,9 @@ from labelling.models import Project
 from learning.core.augmentation import Applied, Policy
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
 from learning.policy_forms import PolicySearchForm
-from learning.services.learners import learner_update
+from learning.services.learners import learner_update, learners_ensure
 from learning.services.policies import policy_keep
-from tests.learning.digits import digits_project, embed_all, label_items, learner_of
+from tests.learning.digits import digits_project, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
 POLICY = Policy(((Applied("rotate", 0.5, 0.5),),))
@@ -22,7 +22,7 @@ POLICY = Policy(((Applied("rotate", 0.5, 0.5),),))
 @pytest.fixture
 def project() -> Project:
     made, truth = digits_project(40)
-    embed_all()
+    learners_ensure()
     label_items(made, truth, 28)
     return made
 

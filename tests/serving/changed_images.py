@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from learning.core.backbones import prepare
@@ -27,23 +28,21 @@ def blurred(image: Image.Image) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(1))
 
 
-def answered_alike(
-    version: ModelVersion, images: Sequence[bytes], pool: Sequence[bytes], count: int
-) -> list[bytes]:
-    """So many of them, to which the version's answers are spread as they are to the pool."""
+def guesses(version: ModelVersion, images: Sequence[bytes]) -> NDArray[np.int64]:
+    """The number of the version's answer to each."""
     predictor = predictor_load(version=version)
+    opened = [Image.open(io.BytesIO(data)).convert("RGB") for data in images]
+    pixels = np.stack([prepare(one, predictor.input_size) for one in opened])
+    parts = [predictor.predict(pixels[at : at + 64]).argmax(1) for at in range(0, len(pixels), 64)]
+    return np.concatenate(parts)
 
-    def guesses(of: Sequence[bytes]) -> list[int]:
-        opened = [Image.open(io.BytesIO(data)).convert("RGB") for data in of]
-        pixels = np.stack([prepare(one, predictor.input_size) for one in opened])
-        return [
-            int(one)
-            for at in range(0, len(of), 64)
-            for one in predictor.predict(pixels[at : at + 64]).argmax(1)
-        ]
 
-    shares = np.bincount(guesses(pool), minlength=10) / len(pool)
-    found = guesses(images)
+def answered_alike(
+    version: ModelVersion, images: Sequence[bytes], usual: NDArray[np.int64], count: int
+) -> list[bytes]:
+    """So many of them, to which the version's answers are spread as the usual ones."""
+    shares = np.bincount(usual, minlength=10) / len(usual)
+    found = guesses(version, images)
     chosen: list[bytes] = []
     for label, share in enumerate(shares):
         mine = [data for data, guess in zip(images, found, strict=True) if guess == label]

@@ -1,16 +1,12 @@
 import http.client
 import json
 import os
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from learning.core.predictor import Predictor
@@ -25,33 +21,14 @@ from tests.serving import trained
 from tests.serving.conftest import Service, answers_with, until
 from tests.serving.rolled import begun, rollout
 from tests.serving.trained import DARK, picture
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.serving.web import web_running
 
 
 @pytest.fixture
 def web(service: Service) -> Iterator[int]:
-    """A real web server of two processes on the test's database; its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    database = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + connection.settings_dict["NAME"]
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi"),
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--blocking-threads", "4"),
-            *("--no-ws", "--log-level", "warning"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": database},
-    )
-    try:
-        # So many that both processes are sure to be among those that answered.
-        until(lambda: {ask(service, port)[0] for _ in range(24)} == {200}, 120)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
+    """The port of a real web server of two processes on the test's database."""
+    with web_running(service) as running:
+        yield running.port
 
 
 def ask(service: Service, port: int, unit: str = "") -> tuple[int, int, float]:

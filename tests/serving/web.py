@@ -64,7 +64,7 @@ def web_running(service: Service, environment: Mapping[str, str] | None = None) 
     )
     web = Web(service, port, process)
     try:
-        until(lambda: {web.get("/health/ready")[0] for _ in range(24)} == {200}, 120)
+        until(lambda: all(web.get("/health/ready")[0] == 200 for _ in range(24)), 120)
         yield web
     finally:
         process.terminate()

@@ -5,8 +5,9 @@ from django.test import Client
 
 from labelling.models import Membership
 from learning.models import PolicySearch
+from learning.services.learners import learners_ensure
 from tests import factories
-from tests.learning.digits import digits_project, embed_all, label_items
+from tests.learning.digits import digits_project, label_items
 
 pytestmark = pytest.mark.django_db
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def manager() -> Client:
     project, truth = digits_project(40)
-    embed_all()
+    learners_ensure()
     label_items(project, truth, 28)
     client = Client()
     client.force_login(factories.member(project, Membership.Role.MANAGER))

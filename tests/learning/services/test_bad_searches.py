@@ -10,9 +10,10 @@ from learning.core.children import children, judge
 from learning.core.children.children import Children
 from learning.core.policy_search.plan import ChildPlan
 from learning.models import AugmentationPolicy
+from learning.services.learners import learners_ensure
 from learning.services.policy_search import policy_search_do, policy_search_request
 from learning.services.pretraining import pretraining_do, pretraining_request
-from tests.learning.digits import digits_project, embed_all, label_items, learner_of
+from tests.learning.digits import digits_project, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project() -> Project:
     made, truth = digits_project(60)
-    embed_all()
+    learners_ensure()
     label_items(made, truth, 40)
     label_items(made, truth, 5, Item.Split.HOLDOUT)
     return made

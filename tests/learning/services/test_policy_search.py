@@ -17,7 +17,7 @@ from learning.core.policy_search.verdict import Verdict
 from learning.models import AugmentationPolicy, Learner, PolicySearch, PolicyTrial
 from learning.policy_selectors import best_trials, rewards_of, search_progress
 from learning.services import policy_search, policy_trials
-from learning.services.learners import learner_update
+from learning.services.learners import learner_update, learners_ensure
 from learning.services.policy_search import (
     policy_search_do,
     policy_search_end,
@@ -28,7 +28,7 @@ from learning.services.policy_search import (
 from learning.services.policy_trials import judge_of, trial_judge_next
 from learning.services.work import ATTEMPTS, works_take_over, works_to_send
 from tests import factories
-from tests.learning.digits import digits_project, embed_all, label_items, learner_of
+from tests.learning.digits import digits_project, label_items, learner_of
 
 pytestmark = pytest.mark.django_db
 QUICK = {
@@ -43,7 +43,7 @@ POLICY = Policy(((Applied("rotate", 0.5, 0.5),),))
 
 def labelled_project(labels: int = 40) -> Project:
     project, truth = digits_project(60)
-    embed_all()
+    learners_ensure()
     label_items(project, truth, labels)
     label_items(project, truth, 5, Item.Split.HOLDOUT)
     return project
@@ -177,7 +177,7 @@ def test_what_a_person_chose_meanwhile_is_not_replaced(chosen: str, monkeypatch:
 def test_what_is_asked_for_is_what_is_judged() -> None:
     """Of few labels of a class, a part may hold none: said before anything starts, or not at all."""
     project, truth = digits_project(60)
-    embed_all()
+    learners_ensure()
     label_items(project, truth, 40)
     judged, refused = 0, []
     for seed in range(20):
@@ -209,7 +209,7 @@ def test_minutes_end_the_proposals_and_density_matching_ends_with_children() -> 
 
 def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     project, truth = digits_project(320, holdout_every=320)
-    embed_all()
+    learners_ensure()
     label_items(project, truth, 319)
     space = {"operations": ["upside-down", "rotate"], "sub_policies": 1, "length": 1}
     search = policy_search_request(project=project, config={**QUICK, "space": space})
@@ -267,6 +267,6 @@ def test_without_labels_there_is_nothing_to_search() -> None:
     project, _ = digits_project(20)
     with pytest.raises(ValidationError, match="no learner yet"):
         policy_search_request(project=factories.project(), config={})
-    embed_all()
+    learners_ensure()
     with pytest.raises(ValidationError, match="There are 0 labels for 10 classes"):
         policy_search_request(project=project, config={})
