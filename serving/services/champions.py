@@ -11,17 +11,15 @@ import logging
 import os
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db import close_old_connections, connection
 
-from learning.models import ModelVersion
-from learning.services.artifacts import predictor_load
 from serving.models import Arm
 from serving.selectors import RolloutPlan, Wanted, answering_of, answering_text
+from serving.services.following import followed
 from serving.services.loaded import Champion, LiveRollout, LoadedModel
+from serving.services.model_loader import ModelLoader
 from serving.services.stored_references import reference_load
 from serving.services.trial import model_try
 
@@ -35,9 +33,7 @@ PRELOADED = 32
 SILENT_SECONDS = 0.55
 SILENT_SECONDS_REQUESTS = 1.0
 SILENT_SECONDS_LOADING = 20.0
-# After a model that cannot be loaded, so many polls pass before the next try.
-_POLLS_BETWEEN_TRIES = 20
-# So many of them, some seconds apart, and it is said of a rollout's arm.
+# After so many failed tries of a model, some seconds apart, it is said of a rollout's arm.
 _TRIES = 2
 
 
@@ -64,13 +60,9 @@ class Champions:
     _begun: float | None = None  # since when the look that is in hand has waited for the database
     _refused: bool = False  # the last look failed
     _through: bool = False  # all champions were tried once
-    _loading: bool = False
     _text: str = ""  # that `_wanted` was read from
     _asked_for: set[int] = field(default_factory=set)
-    # version and int8 backbone -> polls to let pass before trying to load it again
-    _failed: dict[tuple[int, str], int] = field(default_factory=dict)
-    _why: dict[int, str] = field(default_factory=dict)  # of versions that float32 cannot load
-    _tries: Counter[int] = field(default_factory=Counter)  # of these versions, one after the other
+    _models: ModelLoader = field(init=False)
     _thread: threading.Thread | None = None
     _loader: threading.Thread | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
@@ -78,6 +70,9 @@ class Champions:
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
     _looked: threading.Event = field(default_factory=threading.Event)  # since the loader last began
+
+    def __post_init__(self) -> None:
+        self._models = ModelLoader(self._patience_begins)
 
     def get(self, project_id: int) -> tuple[Champion, ...]:
         """The project's champions, one a question, at once. Raises NoChampion or ChampionLoading."""
@@ -117,7 +112,7 @@ class Champions:
                 thread.join()
         self._thread = self._loader = None
         self._loaded, self._wanted, self._asked_for = {}, None, set()
-        self._failed, self._why, self._tries = {}, {}, Counter()
+        self._models.forget()
         self._begun, self._refused, self._through = None, False, False
 
     @property
@@ -133,7 +128,7 @@ class Champions:
             return False
         if not self._thread.is_alive() or self._refused:
             return True
-        patience = SILENT_SECONDS_LOADING if self._loading else most
+        patience = SILENT_SECONDS_LOADING if self._models.loading else most
         return begun is not None and time.monotonic() - begun > patience
 
     def tried(self) -> bool:
@@ -146,12 +141,12 @@ class Champions:
         If some work, the process answers their clients; the others' learn of it from their own answers.
         """
         wanted = {one.version_id for ones in (self._wanted or {}).values() for one in ones}
-        return not self._loaded and bool(wanted & self._why.keys())
+        return not self._loaded and bool(wanted & self._models.why.keys())
 
     def trouble(self, project_id: int) -> str:
         """Why a champion of the project does not answer, for its people; "" as far as this process knows."""
-        wanted = (self._wanted or {}).get(project_id, [])
-        why = next((self._why[one.version_id] for one in wanted if one.version_id in self._why), "")
+        wanted, known = (self._wanted or {}).get(project_id, []), self._models.why
+        why = next((known[one.version_id] for one in wanted if one.version_id in known), "")
         if not why:
             return ""
         answering = "what answered before does" if project_id in self._loaded else "clients get no answer"
@@ -180,7 +175,7 @@ class Champions:
             wanted = answering_of(text)
             with self._replacing:
                 self._wanted, self._text = wanted, text
-                now = {p: _followed(c, wanted[p]) for p, c in self._loaded.items() if p in wanted}
+                now = {p: followed(c, wanted[p]) for p, c in self._loaded.items() if p in wanted}
                 self._loaded = {project_id: answering for project_id, answering in now.items() if answering}
         self._looked.set()
 
@@ -221,13 +216,13 @@ class Champions:
                 found.append(champion)
         with self._replacing:
             # Meanwhile somebody may have taken back what was being loaded.
-            answering = _followed(found, (self._wanted or {}).get(project_id, []))
+            answering = followed(found, (self._wanted or {}).get(project_id, []))
             if answering and answering != self._loaded.get(project_id):
                 self._loaded = {**self._loaded, project_id: answering}
 
     def _champion(self, one: Wanted, standing: Champion | None) -> Champion | None:
         """What is to answer; as long as it cannot be loaded, what has answered so far, without a rollout."""
-        model = self._best(one.version_id, one.int8, standing.model if standing else None, model_try)
+        model = self._models.best(one.version_id, one.int8, standing.model if standing else None, model_try)
         if model is None:
             return None
         live = standing.rollout if standing else None
@@ -249,27 +244,11 @@ class Champions:
             one.audit_share,
         )
 
-    def _best(
-        self,
-        version_id: int,
-        int8: str,
-        standing: LoadedModel | None = None,
-        check: Callable[[LoadedModel], None] = lambda model: None,
-    ) -> LoadedModel | None:
-        """The version, on its int8 backbone if it has one that can be loaded; else what stands."""
-        for wanted in dict.fromkeys((int8, "")):
-            if standing and (standing.version_id, standing.int8) == (version_id, wanted):
-                return standing
-            model = self._load(version_id, wanted, check)
-            if model is not None:
-                return model
-        return standing
-
     def _live(self, plan: RolloutPlan, champion: LoadedModel) -> LiveRollout | None:
         """None until all its arms are loaded: the champion answers alone."""
         arms = {}
         for (name, version_id), int8 in zip(plan.arms, plan.int8, strict=True):
-            model = champion if version_id == champion.version_id else self._best(version_id, int8)
+            model = champion if version_id == champion.version_id else self._models.best(version_id, int8)
             if model is None:
                 self._tell(plan, name, version_id)
                 return None
@@ -282,70 +261,21 @@ class Champions:
             logger.error("Rollout %d cannot run: %s", plan.id, error)
             return None
 
-    def _load(self, version_id: int, int8: str, check: Callable[[LoadedModel], None]) -> LoadedModel | None:
-        """None if it cannot be loaded, or `check` raises. A rollout guards against errors of its arms."""
-        key = (version_id, int8)
-        if self._failed.get(key, 0) > 0:
-            self._failed[key] -= 1
-            return None
-        version = ModelVersion.objects.filter(pk=version_id).first()
-        if version is None:
-            return None
-        self._loading = True
-        try:
-            predictor = predictor_load(version=version, int8=int8)
-            model = LoadedModel(version.pk, version.number, version.digest, predictor, int8)
-            check(model)
-        except Exception as error:
-            said = "Version %d of project %d cannot be loaded in %s."
-            logger.exception(said, version.number, version.project_id, "int8" if int8 else "float32")
-            self._failed[key] = _POLLS_BETWEEN_TRIES
-            if not int8:
-                self._why[version_id] = f"Version {version.number} cannot be loaded: {error}"[:300]
-                self._tries[version_id] += 1
-            return None
-        finally:
-            self._loading = False
-            # A look in hand may have waited for the processor, not for the database: its patience begins
-            # anew. If it has just ended instead, the next one begins before anyone's patience does.
-            if self._begun is not None:
-                self._begun = time.monotonic()
-        self._failed.pop(key, None)
-        self._why.pop(version_id, None)
-        self._tries.pop(version_id, None)
-        return model
+    def _patience_begins(self) -> None:
+        """A look in hand may have waited for the processor that a load took, not for the database. If it has
+        just ended instead, the next one begins before anyone's patience does.
+        """
+        if self._begun is not None:
+            self._begun = time.monotonic()
 
     def _tell(self, plan: RolloutPlan, name: str, version_id: int) -> None:
         """The rollout's rule looks at it: what cannot be loaded must not wait for traffic to show it.
 
         One failed try is no evidence: the storage may have been away for a moment.
         """
-        if self._tries[version_id] >= _TRIES:
+        if self._models.tries[version_id] >= _TRIES:
             unknown = Arm.objects.filter(rollout=plan.id, name=name, load_error="")
-            unknown.update(load_error=self._why[version_id])
-
-
-def _followed(champions: Sequence[Champion], wanted: Sequence[Wanted]) -> tuple[Champion, ...]:
-    """They as they are to answer now, as far as that needs no other model."""
-    ones = {one.question_id: one for one in wanted}
-    return tuple(_current(each, ones[each.question_id]) for each in champions if each.question_id in ones)
-
-
-def _current(champion: Champion, one: Wanted) -> Champion:
-    live = champion.rollout
-    if live is not None and live.plan != one.rollout:
-        live = _dealt_anew(live, one.rollout)
-    return replace(champion, rollout=live, keep_images=one.keep_images, audit_share=one.audit_share)
-
-
-def _dealt_anew(live: LiveRollout, plan: RolloutPlan | None) -> LiveRollout | None:
-    """By the new plan, if it is the same rollout of the same models; else nobody is dealt to a challenger."""
-    if plan is None or (plan.id, plan.arms, plan.int8) != (live.plan.id, live.plan.arms, live.plan.int8):
-        return None
-    try:
-        return LiveRollout.of(plan, live.arms)
-    except ValueError:
-        return None  # the loader says why
+            unknown.update(load_error=self._models.why[version_id])
 
 
 champions = Champions()

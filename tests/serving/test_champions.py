@@ -146,8 +146,8 @@ def test_one_failed_try_to_load_an_arm_is_no_evidence_and_a_loaded_arm_has_no_er
                 raise OSError("the storage is away")
         return predictor_load(version=version, int8=int8)
 
-    monkeypatch.setattr("serving.services.champions.predictor_load", load)
-    monkeypatch.setattr("serving.services.champions._POLLS_BETWEEN_TRIES", 3)
+    monkeypatch.setattr("serving.services.model_loader.predictor_load", load)
+    monkeypatch.setattr("serving.services.model_loader.POLLS_BETWEEN_TRIES", 3)
     new = trained.version(service.project, seed=1)
     rolled = begun(service, "canary", new)
     arm = Arm.objects.get(rollout=rolled.pk, name="challenger")
@@ -203,7 +203,7 @@ def test_a_roll_back_waits_for_no_model_that_is_being_loaded(
             assert may_end.wait(30)
         return predictor_load(version=version, int8=int8)
 
-    monkeypatch.setattr("serving.services.champions.predictor_load", load)
+    monkeypatch.setattr("serving.services.model_loader.predictor_load", load)
 
     def dealt() -> bool:
         return champions.get(service.project.pk)[0].rollout is not None
