@@ -59,9 +59,8 @@ def worth_keeping(prediction: Prediction, data: bytes, champion: Champion) -> Ke
     # The same draw for all questions of a project, and whoever sends the image.
     if bucket(f"audited of {prediction.project_id}", prediction.digest) < share:
         return Kept(*what, Wanted.Kind.AUDIT, AUDITED_ALONE, inclusion=share)
-    if prediction.rollout_id is None and prediction.top[0]["probability"] < unsure_below(
-        len(champion.classes)
-    ):
+    unsure = unsure_below(len(champion.classes))
+    if prediction.rollout_id is None and prediction.top[0]["probability"] < unsure:
         return Kept(*what, Wanted.Kind.TRAFFIC, UNSURE_OF)
     if champion.drifted and bucket("drifted", prediction.digest) < DRIFTED_SHARE:
         return Kept(*what, Wanted.Kind.TRAFFIC, DRIFTED)

@@ -37,9 +37,9 @@ def together(
         tasks = [_task(data, *of) for data, *of in zip(questions, places, seen, strict=True)]
         x = np.asarray(z @ axes, dtype=np.float32)  # (n, d)
         network = train(ones(x), tasks, COMBINE[combine], rng)
-    weight = LENGTH * (network.trunk[:, :-1] @ axes.T)  # (H, D)
+    weight = LENGTH * (network.trunk[:, :-1] @ axes.T) * standard.share  # (H, D)
     trunk = Trunk(
-        np.ascontiguousarray(weight * standard.share if standard.parts else weight, dtype=np.float32),
+        np.ascontiguousarray(weight, dtype=np.float32),
         np.ascontiguousarray(network.trunk[:, -1]),
     )
     return [

@@ -24,8 +24,7 @@ class Standard:
 
     def features(self, embeddings: Float32) -> Float32:
         """(n, D) -> (n, D), rows of length 1."""
-        z = unit((embeddings - self.centre) / self.scale, self.parts)
-        return z * self.share if self.parts else z
+        return unit((embeddings - self.centre) / self.scale, self.parts) * self.share
 
     @property
     def share(self) -> Float32:
@@ -40,7 +39,7 @@ class Standard:
         return head_of_seen(
             centre=self.centre,
             scale=self.scale,
-            weight=found.weight * self.share if self.parts else found.weight,
+            weight=found.weight * self.share,
             bias=found.bias,
             seen=seen,
             classes=classes,

@@ -9,9 +9,8 @@ from learning.core.networks.network import Network
 class Pair(Network):
     """Two networks side by side: what one learned elsewhere, and what the other learned from these pictures.
 
-    Pictures come at the size of the larger one; the smaller one sees averages of their pixels. With both, the
-    automatic method answered 95.9 and 97.7% at 80 and 200 labels of MNIST-5k, with either alone 95.1 and 96.6
-    (`python -m benchmarks.labels`).
+    Pictures come at the size of the larger one; the smaller one sees averages of their pixels. What
+    each of them counts is for who learns from the features (`learning.core.methods.standardise`).
     """
 
     def __init__(self, larger: Network, smaller: Network) -> None:

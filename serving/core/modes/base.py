@@ -107,16 +107,14 @@ EvidenceT = TypeVar("EvidenceT", bound="DataclassInstance")
 SplitOf = Callable[[ConfigT, State, str], Split]
 Decide = Callable[[ConfigT, EvidenceT], Verdict]
 LabelsNeeded = Callable[[ConfigT, Outlook], int]
-
-
 NeedsWords = Callable[[ConfigT, Outlook, int], str]
 
 
-def needs_words(config: Settings, outlook: Outlook, labels: int) -> str:
+def needs_words(config: Settings, outlook: Outlook, labels: int, called: str = "labels") -> str:
     """What so many labels are enough for: one sentence."""
     better = outlook.accuracy + outlook.difference
     return (
-        f"About {labels:,} labels are enough to see that a version has {better:.1%} right "
+        f"About {labels:,} {called} are enough to see that a version has {better:.1%} right "
         f"where the champion has {outlook.accuracy:.1%}."
     )
 

@@ -74,7 +74,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
 
 def needs(config: Config, outlook: Outlook, labels: int) -> str:
     """A choice is a label."""
-    return needs_words(config, outlook, labels).replace(" labels ", " choices ")
+    return needs_words(config, outlook, labels, "choices")
 
 
 @mode(
