@@ -12,6 +12,7 @@ from torch.nn import functional
 from benchmarks.pictures import Pictures
 from learning.core.batch_size import Choice, choose
 from learning.core.children.judge import channels_first
+from learning.core.networks.device import free_memory
 from learning.core.networks.network import as_floats
 from learning.core.networks.pretrain import SIZE
 from learning.core.networks.rehearsal import Rehearsal
@@ -105,6 +106,7 @@ class Training:
             looked_at=self.looked_at,
             usual=USUAL,
             rate=RATE,
+            memory=free_memory(torch.device("cpu")),
         )
 
     def _begun(self, seed: int) -> Classifier:

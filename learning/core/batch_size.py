@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import psutil
 
 from learning.core.gradient_noise import CHUNKS, Descend, Gradient, noise_scale
 from learning.core.learning_rate import rate_for
@@ -21,7 +20,6 @@ from learning.core.memory_meter import peak_bytes
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 KNEE = 0.9  # of the highest throughput
 FLAT = 1.05  # a doubling that gains less is the last but one that is tried
-SHARE = 0.5  # of the free memory that may be used
 PART = 8  # the batch is at most this part of the pictures
 # S_min of small networks was 30 to 55 (benchmarks.batchsize); a training of fewer steps than twice that ends
 # too early, however good each step.
@@ -68,16 +66,15 @@ def choose(
     usual: int,
     rate: float,
     least: int = SIZES[0],
-    memory: int | None = None,
+    memory: int,
 ) -> Choice:
     """The batch for so many pictures; `rate` is the learning rate that goes with the `usual` batch.
 
     `looked_at`: pictures in all epochs. `least`: of a loss that compares the pictures of a batch with one
-    another. `memory`: bytes, instead of half of what is free. Raises ValueError where not one picture fits.
+    another. `memory`: bytes that a step may take. Raises ValueError where not one picture fits.
     """
     began = time.perf_counter()
-    limit = free_memory() if memory is None else memory
-    refuse_if_none_fits(step, limit, most=pictures)
+    refuse_if_none_fits(step, memory, most=pictures)
     noise = noise_scale(gradient, descend, small=max(2, min(SIZES[0], pictures // CHUNKS)))
     caps = {
         f"an {PART}th of the pictures": pictures / PART,
@@ -85,8 +82,8 @@ def choose(
     }
     cap = min(caps, key=caps.__getitem__)
     allowed = max(least, *(size for size in SIZES if size <= max(caps[cap], SIZES[0])))
-    curve = throughput_curve(step, most=min(pictures, allowed), limit=limit)
-    fits = largest_fitting(curve, limit, most=pictures)
+    curve = throughput_curve(step, most=min(pictures, allowed), limit=memory)
+    fits = largest_fitting(curve, memory, most=pictures)
     shortest = shortest_training(curve, noise)
     wanted = max(shortest, least)
     batch = max(2, min(wanted, fits, pictures))
@@ -191,13 +188,6 @@ def largest_fitting(curve: Sequence[Point], limit: int, *, most: int) -> int:
     each = max(1.0, (last.memory - before.memory) / (last.batch - before.batch))
     more = int((limit - last.memory) / each)
     return max(1, min(most, last.batch + more))
-
-
-def free_memory() -> int:
-    """The part of the memory that is free now, and that a training may take, in bytes. The processor's, for
-    trainings run on it, whatever else the machine has.
-    """
-    return int(SHARE * psutil.virtual_memory().available)
 
 
 def _timed(step: Step, size: int) -> float:

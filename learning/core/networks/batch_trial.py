@@ -4,6 +4,7 @@ import torch
 
 from learning.core.augmentation import Augment
 from learning.core.batch_size import Choice, choose
+from learning.core.networks.device import free_memory, training_device
 from learning.core.networks.network import Network, pixels
 from learning.core.networks.pretrain import begun
 from learning.core.networks.rehearsal import Rehearsal
@@ -46,5 +47,5 @@ def batch_for(
         usual=how.batch,
         rate=how.rate,
         least=how.least,
-        memory=memory,
+        memory=free_memory(training_device()) if memory is None else memory,
     )

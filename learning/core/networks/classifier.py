@@ -37,6 +37,7 @@ def embedded(network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]
     training = network.training
     network.eval()
     with torch.no_grad():
-        parts = [network(torch.from_numpy(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+        batches = (torch.from_numpy(images[i : i + BATCH]) for i in range(0, len(images), BATCH))
+        parts = [network(network.put(one)).cpu() for one in batches]
     network.train(training)
     return np.asarray(torch.cat(parts).numpy(), np.float32)

@@ -22,6 +22,12 @@ class Network(torch.nn.Module, ABC):
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """Floats (B, 3, S, S) in -1..1 -> (B, D)."""
 
+    def put(self, some: torch.Tensor) -> torch.Tensor:
+        """The tensor where the network is. Pictures are drawn and changed on the processor, by which what is
+        drawn is the same with a GPU and without.
+        """
+        return some.to(next(self.parameters()).device)
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """uint8 (B, S, S, 3) -> (B, D)."""
         return self.embed(pixels(images))

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from learning.core.augmentation import Augment
+from learning.core.networks.device import training_device
 from learning.core.networks.network import Network, pixels
 from learning.core.networks.small_cnn import SmallCnn
 from learning.core.networks.stored import network_bytes
@@ -77,7 +78,8 @@ def pretrain(
 
     After every epoch `keep` gets a checkpoint (safetensors), and `report(share, words)` is called, which may
     raise to end it; with a checkpoint a later call goes on, to the same network bit for bit. The same
-    lessons, config, seed and number of threads give the same network on one kind of machine.
+    lessons, config, seed and number of threads give the same network on one kind of machine, where a GPU does
+    not train it: its sums come in any order.
 
     Raises ValueError for pictures that are all the same, lessons that lack what the method needs, a bad
     setting, or a checkpoint of something else.
@@ -125,7 +127,7 @@ def pretrain(
         keep(_checkpoint(made_of, epoch + 1, parts, optimizer, generator))
         words = f"epoch {epoch + 1} of {plan.epochs}, loss {total / plan.steps:.3f}"
         report((epoch + 1) / plan.epochs, words)
-    return how.result(grown, head).eval().requires_grad_(False)
+    return how.result(grown, head).cpu().eval().requires_grad_(False)
 
 
 def begun(lessons: Lessons, how: Loop, network: Network | None, seed: int) -> tuple[Network, torch.nn.Module]:
@@ -133,9 +135,10 @@ def begun(lessons: Lessons, how: Loop, network: Network | None, seed: int) -> tu
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         grown = copy.deepcopy(network) if network else SmallCnn(lessons.pool.shape[1])
+        device = training_device()
         # Channels last is a sixth quicker on a processor.
-        grown = grown.to(memory_format=torch.channels_last).requires_grad_(True)
-        return grown, how.head(grown, lessons)
+        grown = grown.to(device).to(memory_format=torch.channels_last).requires_grad_(True)
+        return grown, how.head(grown, lessons).to(device)
 
 
 def epochs_within(
@@ -197,7 +200,7 @@ def _checkpoint(
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
     tensors |= {"generator": generator.get_state(), "made_of": made_of, "done": torch.tensor(done)}
-    return save({name: value.detach().clone().contiguous() for name, value in tensors.items()})
+    return save({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()})
 
 
 def _restore(

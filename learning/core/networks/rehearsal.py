@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from learning.core.networks.device import finished
+
 Loss = Callable[[int], torch.Tensor]  # of so many pictures, drawn anew
 
 
@@ -17,6 +19,7 @@ class Rehearsal:
     def step(self, batch: int) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(self.loss(batch))
+        finished(self.learned[0].device)
 
     def gradient(self, batch: int) -> torch.Tensor:
         """(P,), of all that is learned."""

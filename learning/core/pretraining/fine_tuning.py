@@ -67,5 +67,6 @@ def fine_tuning(network: "Network", head: "torch.nn.Module", step: Step) -> "tor
     # The statistics of normalisation stay those of the many pictures they were taken of.
     network.eval()
     x, labels = drawn(step.lessons, step.batch, step.generator)
-    logits = head(network.embed(views.augmented(x, step.augment, step.generator)))
-    return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+    seen = views.augmented(x, step.augment, step.generator)
+    logits = head(network.embed(network.put(seen)))
+    return torch.nn.functional.cross_entropy(logits, network.put(labels), label_smoothing=SMOOTHING)

@@ -33,6 +33,7 @@ def masked(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Te
     side = x.shape[2] // PATCH
     hidden = torch.rand((len(x), 1, side, side), generator=step.generator) < HIDDEN
     hidden = hidden.repeat_interleave(PATCH, dim=2).repeat_interleave(PATCH, dim=3)
+    x, hidden = network.put(x), network.put(hidden)
     _, last = cast("Convolutional", network).maps(torch.where(hidden, 0.0, x))
     wrong = (head(last) - x).abs() * hidden
     loss: torch.Tensor = wrong.sum() / (3 * hidden.sum()).clamp(min=1)

@@ -49,9 +49,10 @@ def meta_learning(network: "Network", head: "torch.nn.Module", step: Step) -> "t
     network.eval()
     x, labels, shots = episode(step.lessons, step.generator)
     seen = views.augmented(x, step.augment, step.generator)
-    z = torch.nn.functional.normalize(network.embed(seen), dim=1)
+    z = torch.nn.functional.normalize(network.embed(network.put(seen)), dim=1)
+    classes, labels = int(labels.max()) + 1, network.put(labels)
     known, asked = z[:shots], z[shots:]
-    weight, bias = prototypes(known, labels[:shots])
+    weight, bias = prototypes(known, labels[:shots], classes)
     for _ in range(INNER_STEPS):
         inner = torch.nn.functional.cross_entropy(known @ weight.T + bias, labels[:shots])
         by_weight, by_bias = torch.autograd.grad(inner, (weight, bias), create_graph=True)
@@ -59,11 +60,13 @@ def meta_learning(network: "Network", head: "torch.nn.Module", step: Step) -> "t
     return torch.nn.functional.cross_entropy(asked @ weight.T + bias, labels[shots:])
 
 
-def prototypes(z: "torch.Tensor", labels: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Weights (K, D) and biases (K,) whose logits are -SHARPNESS times the squared distance to the class's
-    mean, but for a constant of the picture.
+def prototypes(
+    z: "torch.Tensor", labels: "torch.Tensor", classes: int
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """(n, D), (n,) and K, of which each has a picture -> weights (K, D) and biases (K,) whose logits are
+    -SHARPNESS times the squared distance to the class's mean, but for a constant of the picture.
     """
-    hot = torch.nn.functional.one_hot(labels).to(z.dtype)  # (n, K)
+    hot = torch.nn.functional.one_hot(labels, classes).to(z.dtype)  # (n, K)
     mean = (hot.T @ z) / hot.sum(dim=0)[:, None]
     return 2 * SHARPNESS * mean, -SHARPNESS * mean.square().sum(dim=1)
 

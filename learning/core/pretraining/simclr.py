@@ -27,7 +27,7 @@ TEMPERATURE = 0.2
 def simclr(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Chen et al. 2020, equation 1 (NT-Xent)."""
     both = views.pair(step.x, step.augment, step.generator)
-    return nt_xent(head(network.embed(both)))
+    return nt_xent(head(network.embed(network.put(both))))
 
 
 def nt_xent(z: "torch.Tensor") -> "torch.Tensor":
@@ -35,6 +35,6 @@ def nt_xent(z: "torch.Tensor") -> "torch.Tensor":
     z = torch.nn.functional.normalize(z, dim=1)
     count = len(z)
     similar = z @ z.T / TEMPERATURE
-    similar = similar.masked_fill(torch.eye(count, dtype=torch.bool), float("-inf"))
-    other = torch.arange(count).roll(count // 2)
+    similar = similar.masked_fill(torch.eye(count, dtype=torch.bool, device=z.device), float("-inf"))
+    other = torch.arange(count, device=z.device).roll(count // 2)
     return torch.nn.functional.cross_entropy(similar, other)

@@ -64,11 +64,11 @@ def softmatch(network: "Network", head: "torch.nn.Module", step: Step) -> "torch
     """
     both_networks = cast("SoftMatchHead", head)
     both_networks.follow(network)
-    hard, weight = both_networks.guesses(step.x)
+    hard, weight = both_networks.guesses(network.put(step.x))
     x, labels = drawn(step.lessons, LABELLED, step.generator)
     both = views.augmented(torch.cat([x, step.x]), step.augment, step.generator)
-    logits = both_networks.student(network.embed(both))
+    logits = both_networks.student(network.embed(network.put(both)))
     entropy = torch.nn.functional.cross_entropy
-    supervised = entropy(logits[:LABELLED], labels, label_smoothing=SMOOTHING)
+    supervised = entropy(logits[:LABELLED], network.put(labels), label_smoothing=SMOOTHING)
     guessed = (weight * entropy(logits[LABELLED:], hard, reduction="none")).mean()
     return supervised + guessed

@@ -27,7 +27,7 @@ INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0
 def vicreg(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Bardes et al. 2022, equation 6."""
     both = views.pair(step.x, step.augment, step.generator)
-    first, second = head(network.embed(both)).chunk(2)
+    first, second = head(network.embed(network.put(both))).chunk(2)
     return terms(first, second)
 
 

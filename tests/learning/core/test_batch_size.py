@@ -26,6 +26,7 @@ from learning.core.pretraining import PRETRAININGS, Answered, Lessons, Loop
 from tests.learning.core.pretraining.test_pretraining import some_digits
 
 MB = 1_000_000
+ENOUGH = 10_000 * MB
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +107,7 @@ def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
             100_000,
             10**6,
             8,
-            None,
+            ENOUGH,
             120,
             64,
             "a critical batch of 31, a quarter of the gradient noise scale",
@@ -115,32 +116,40 @@ def test_the_noise_scale_is_the_known_one_of_noisy_gradients() -> None:
             100_000,
             10**6,
             8,
-            None,
+            ENOUGH,
             3_000,
             64,
             "and takes 1.95 times as long with 32 and 1.05 times as long with 128;",
         ),
-        (160, 10**6, 8, None, 3_000, 16, "an 8th of the pictures is 20, and of the sizes up to there"),
-        (40, 10**6, 8, None, 3_000, 8, "an 8th of the pictures is 5, and no smaller ones are tried"),
+        (160, 10**6, 8, ENOUGH, 3_000, 16, "an 8th of the pictures is 20, and of the sizes up to there"),
+        (40, 10**6, 8, ENOUGH, 3_000, 8, "an 8th of the pictures is 5, and no smaller ones are tried"),
         (
             100_000,
             3_300,
             8,
-            None,
+            ENOUGH,
             3_000,
             32,
             "what leaves 100 steps of the training is 33, and of the sizes",
         ),
-        (100_000, 10**6, 256, None, 30, 256, "the loss compares pictures with one another, which takes 256"),
+        (
+            100_000,
+            10**6,
+            256,
+            ENOUGH,
+            30,
+            256,
+            "the loss compares pictures with one another, which takes 256",
+        ),
         (100_000, 10**6, 8, 40 * 4000 + 10, 3_000, 32, "larger ones do not fit into memory"),
-        (3, 10**6, 8, None, 3_000, 3, "there are no more pictures"),
+        (3, 10**6, 8, ENOUGH, 3_000, 3, "there are no more pictures"),
     ],
 )
 def test_the_shortest_training_that_is_allowed_is_chosen_and_said(
     pictures: int,
     looked_at: int,
     least: int,
-    memory: int | None,
+    memory: int,
     noise: float,
     batch: int,
     words: str,

@@ -70,7 +70,7 @@ def test_too_little_memory_for_one_picture_is_said_before_anything_is_trained(
     project: Project, manager: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = learner_of(project).backbone
-    monkeypatch.setattr("learning.core.batch_size.free_memory", lambda: 1_000)
+    monkeypatch.setattr("learning.core.networks.batch_trial.free_memory", lambda device: 1_000)
     run = pretraining_request(project=project, method="vicreg")
     assert not pretraining_do(run_id=run.pk)
     run.refresh_from_db()

@@ -198,7 +198,7 @@ def test_episodes_come_from_other_projects_and_ask_what_is_not_labelled_in_them(
 def test_a_new_head_answers_by_the_nearest_mean() -> None:
     generator = torch.Generator().manual_seed(2)
     z, labels = torch.randn(12, 5, generator=generator), torch.arange(12) % 3
-    weight, bias = prototypes(z, labels)
+    weight, bias = prototypes(z, labels, int(labels.max()) + 1)
     means = torch.stack([z[labels == label].mean(dim=0) for label in range(3)])
     assert torch.equal((z @ weight.T + bias).argmax(dim=1), torch.cdist(z, means).argmin(dim=1))
 
