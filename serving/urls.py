@@ -1,5 +1,6 @@
 from django.urls import path
 
+from serving.api.deployment import AutomaticApiView, DeploymentApiView, PromotionApiView
 from serving.api.feedback import FeedbackView
 from serving.api.predict import PredictView
 from serving.api.rollouts import RolloutActApiView, RolloutApiView, RolloutPointsApiView, RolloutsApiView
@@ -42,6 +43,11 @@ urlpatterns = [
     path("projects/<slug:slug>/rollouts/<int:pk>/part/", RolloutPartView.as_view(), name="rollout-part"),
     path("projects/<slug:slug>/rollouts/<int:pk>/act", RolloutActView.as_view(), name="rollout-act"),
     path("projects/<slug:slug>/rollouts/<int:pk>/audit", RolloutAuditView.as_view(), name="rollout-audit"),
+    path("api/v1/projects/<slug:slug>/deployment", DeploymentApiView.as_view(), name="api-deployment"),
+    path("api/v1/projects/<slug:slug>/deployment/promote", PromotionApiView.as_view(), name="api-promote"),
+    path(
+        "api/v1/projects/<slug:slug>/deployment/automatic", AutomaticApiView.as_view(), name="api-automatic"
+    ),
     path("api/v1/projects/<slug:slug>/rollouts", RolloutsApiView.as_view(), name="api-rollouts"),
     path("api/v1/projects/<slug:slug>/rollouts/<int:pk>", RolloutApiView.as_view(), name="api-rollout"),
     path(

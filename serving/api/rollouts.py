@@ -13,10 +13,11 @@ from rest_framework.status import HTTP_201_CREATED
 from rest_framework.views import APIView
 
 from labelling.api.requests import checked, sender
-from labelling.models import Membership, Project, Question
+from labelling.models import Membership
 from labelling.selectors import project_for
 from learning.models import ModelVersion
 from serving.api.base import Conflict
+from serving.api.questions import question_named
 from serving.core.modes import MODES, Mode
 from serving.models import Rollout
 from serving.selectors import held_up, rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
@@ -114,7 +115,7 @@ class RolloutsApiView(APIView):
         project = project_for(user, slug, Membership.Role.MANAGER)
         sent = checked(RolloutRequest(data=request.data))
         start = sent.pop("start")
-        question = _question(project, sent.pop("question", None))
+        question = question_named(project, sent.pop("question", None))
         number = sent.pop("challenger")
         challenger = ModelVersion.objects.filter(project=project, number=number).first()
         if challenger is None:
@@ -201,15 +202,6 @@ class RolloutActApiView(APIView):
 def _rollout(request: Request, slug: str, pk: int, role: str) -> Rollout:
     project = project_for(sender(request), slug, role)
     return get_object_or_404(Rollout.objects.select_related("question"), project=project, pk=pk)
-
-
-def _question(project: Project, key: str | None) -> Question:
-    questions = {one.key: one for one in project.questions.all()}
-    if key is None:
-        return next(iter(questions.values()))
-    if key not in questions:
-        raise ParseError(f"question: there is no '{key[:40]}'; there are {', '.join(questions)}.")
-    return questions[key]
 
 
 def _as_json(rollout: Rollout) -> dict[str, Any]:

@@ -1,9 +1,12 @@
+import json
 import threading
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
-from labelling.models import User
+from labelling.models import Membership, User
 from serving.core.promotion import Evidence, verdict
 from serving.models import Decision, Deployment
 from serving.services.deployments import PromotionRefused, deployment_automatic_set, deployment_promote
@@ -107,3 +110,46 @@ def test_a_decision_never_changes() -> None:
     tick()
     with pytest.raises(DatabaseError, match="never change"), transaction.atomic():
         Decision.objects.update(reason="Because.")
+
+
+@pytest.mark.django_db
+def test_programs_see_and_change_what_answers_and_what_is_kept(client: Client) -> None:
+    project = trained.project()
+    first, second = (trained.bare_version(project, right, 0.1, 0.9) for right in (0.5, 0.8))
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    url = f"/api/v1/projects/{project.slug}/deployment"
+
+    def sent(method: str, path: str = "", **body: object) -> tuple[int, dict[str, Any]]:
+        answer = client.generic(method, url + path, json.dumps(body), content_type="application/json")
+        return answer.status_code, answer.json()
+
+    nothing_yet = {"questions": [], "keep_images": False, "keep_days": None, "audit_share": 0.1}
+    assert client.get(url).json() == nothing_yet
+    tick()
+    key = project.questions.get().key
+    answering = [{"question": key, "champion": second.number, "automatic": True}]
+    assert client.get(url).json() == {**nothing_yet, "questions": answering}
+
+    assert sent("PATCH", audit_share=0.4, keep_days=7)[0] == 200
+    assert sent("PATCH", keep_images=True) == (
+        200,
+        {"questions": answering, "keep_images": True, "keep_days": 7, "audit_share": 0.4},
+    )
+    for wrong in ({"audit_share": 1.5}, {"keep_days": 0}, {"keep_images": "perhaps"}):
+        status, said = sent("PATCH", **wrong)
+        assert (status, said["detail"].split(":")[0]) == (400, next(iter(wrong)))
+    assert client.get(url).json()["audit_share"] == 0.4
+
+    status, said = sent("POST", "/promote", version=first.number)
+    assert (status, said["questions"]) == (
+        200,
+        [{**answering[0], "champion": first.number, "automatic": False}],
+    )
+    assert Decision.objects.latest("id").reason.endswith(f"chose version {first.number}.")
+    assert sent("POST", "/promote", version=99) == (
+        400,
+        {"detail": f"version: {project.name} has no version 99."},
+    )
+    assert sent("POST", "/automatic", automatic=True, question=key)[1]["questions"][0]["automatic"]
+    status, said = sent("POST", "/automatic", automatic=True, question="colour")
+    assert (status, said) == (400, {"detail": f"question: there is no 'colour'; there are {key}."})
