@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="repetitions with other image orders (5)")
     options = parser.parse_args()
     seeds, seconds = (3, 4.0) if options.quick else (options.seeds, 10.0)
-    with digits_served("front") as stack:
+    with digits_served("front", "--front") as stack:
         front = quern(stack.url, stack.credentials["api_key"], "digits")
         wait_for_model(front)
         behind = tuple(web_socket(stack.data / "front", number) for number in range(WEB_WORKERS))

@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--no-front", action="store_true", help="clients meet the web processes themselves")
     options = parser.parse_args()
     seconds = 12.0 if options.quick else 60.0
-    with digits_served("kills", *(["--no-front"] if options.no_front else [])) as stack:
+    with digits_served("kills", *([] if options.no_front else ["--front"])) as stack:
         target = quern(stack.url, stack.credentials["api_key"], "digits")
         wait_for_model(target)
         measure(stack, target, seconds, random.Random(options.seed))

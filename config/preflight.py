@@ -114,7 +114,7 @@ def check_front() -> None:
     if not CADDY.exists():
         raise CannotStart(
             f"There is no {CADDY}, which holds requests while a web process is replaced: "
-            "install requirements.txt again, or go without it by --no-front."
+            "install requirements.txt again, or leave out --front."
         )
 
 

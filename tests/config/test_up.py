@@ -36,7 +36,7 @@ def stack() -> Iterator[Stack]:
     Not in pytest's folder: as root, PostgreSQL has a user of its own, whom the next pytest shuts out.
     """
     with tempfile.TemporaryDirectory(prefix="quern-up-") as folder:
-        made = Stack(Path(folder) / "data")
+        made = Stack(Path(folder) / "data", options=["--front"])
         yield made
         made.stop()
 

@@ -1,5 +1,5 @@
 import os
-from argparse import ArgumentParser, BooleanOptionalAction
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="of the web server")
         parser.add_argument("--port", type=int, default=8000, help="of the web server")
         parser.add_argument("--web-workers", type=int, default=2, help="processes of the web server")
-        parser.add_argument("--front", action=BooleanOptionalAction, default=True, help=FRONT)
+        parser.add_argument("--front", action="store_true", help=FRONT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["process"] == "web":

@@ -1,5 +1,5 @@
 import sys
-from argparse import ArgumentParser, BooleanOptionalAction
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--demo", choices=[*DEMOS, "none"], default="digits")
         parser.add_argument("--web-workers", type=int, default=2)
-        parser.add_argument("--front", action=BooleanOptionalAction, default=True, help=FRONT)
+        parser.add_argument("--front", action="store_true", help=FRONT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
