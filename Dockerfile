@@ -22,4 +22,4 @@ EXPOSE 8000
 # Redirects to HTTPS, where the proxy in front ends it, do not touch /health/.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=5)"]
-CMD ["python", "manage.py", "serve", "web", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "manage.py", "serve", "web", "--host", "0.0.0.0", "--port", "8000", "--front"]

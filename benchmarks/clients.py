@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -26,6 +27,7 @@ class Target:
     path: str
     headers: dict[str, str]
     body: Callable[[bytes], bytes] = bytes  # of an image
+    sockets: tuple[Path, ...] = ()  # Unix sockets, of which a client takes one, instead of the URL's address
 
 
 def quern(url: str, key: str, project: str) -> Target:
@@ -82,10 +84,15 @@ class Caller:
     time that `http.client` takes: what clients spend on this machine is not what serving costs.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, number: int = 0) -> None:
         parts = urlsplit(target.url)
-        self._socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=60)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if target.sockets:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(60)
+            self._socket.connect(str(target.sockets[number % len(target.sockets)]))
+        else:
+            self._socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=60)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         fields = {"Host": parts.netloc, **target.headers}
         self._head = "".join(
             [f"POST {target.path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in fields.items())]
@@ -144,7 +151,7 @@ def load_by(
     deadline = time.monotonic() + seconds + 1.0
 
     def client(number: int) -> None:
-        caller, place, rng = Caller(target), number, np.random.default_rng([seed, number])
+        caller, place, rng = Caller(target, number), number, np.random.default_rng([seed, number])
         try:
             for data in images[:5]:
                 caller.predict(data)

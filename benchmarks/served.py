@@ -14,11 +14,13 @@ QUIET, QUIET_SECONDS, LONGEST_SECONDS = 20.0, 5, 300  # % of the processors
 
 
 @contextmanager
-def digits_served(subject: str) -> Iterator[Stack]:
-    """The demo project of digits, 40 of them labelled; all of it is gone afterwards."""
+def digits_served(subject: str, *options: str) -> Iterator[Stack]:
+    """The demo project of digits, 40 of them labelled, by `up` with these options; all of it is gone
+    afterwards.
+    """
     with (
         tempfile.TemporaryDirectory(prefix=f"quern-{subject}-") as folder,
-        Stack(Path(folder) / "data", demo="digits") as stack,
+        Stack(Path(folder) / "data", demo="digits", options=options) as stack,
     ):
         print("labelling 40 digits, so that there is a model ...", flush=True)
         stack.manage("simulate", "digits", "--labels", "40", "--url", stack.url)

@@ -14,15 +14,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import psutil
 import psycopg
 import redis
 
-from config import addresses, demo, preflight, processes
+from config import addresses, demo, preflight, processes, stopping
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
 from config.environment import BASE_DIR, FROM_RUNTIME, runtime_file
+from config.front import Front
 from config.private_file import write_private
 from config.supervisor import Program, Supervisor
 
@@ -39,6 +39,7 @@ class Options:
     port: int
     demo: str
     web_workers: int
+    front: bool
 
 
 def up(options: Options) -> None:
@@ -48,21 +49,14 @@ def up(options: Options) -> None:
         preflight.check_database_owner(options.data / "postgres")
     with preflight.locked(options.data):
         preflight.end_leftovers(options.data)
+        if options.front:
+            preflight.check_front()
         preflight.check_port(options.host, options.port)
         try:
             demo.check(options.demo)
         except demo.DemoMissing as missing:
             raise preflight.CannotStart(str(missing)) from missing
-        stop = threading.Event()
-
-        def asked(number: int, frame: FrameType | None) -> None:
-            stop.set()
-
-        signal.signal(signal.SIGINT, asked)
-        signal.signal(signal.SIGTERM, asked)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it on purpose
-            signal.signal(signal.SIGHUP, asked)
-        _Launch(options, stop).run()
+        _Launch(options, stopping.asked()).run()
 
 
 class _Launch:
@@ -111,9 +105,8 @@ class _Launch:
         if self._stop.is_set() or not self._prepare():
             return False
         host, port = self._options.host, self._options.port
-        self._supervisor.start(
-            Program("web", processes.web(host, port, self._options.web_workers), self._env)
-        )
+        for program in self._web():
+            self._supervisor.start(program)
         for name, command in processes.BACKGROUND.items():
             # If we die, nobody is left to wait for a worker that would first finish its work.
             self._supervisor.start(Program(name, command(), self._env, death_signal=signal.SIGKILL))
@@ -122,6 +115,20 @@ class _Launch:
         _say("up", f"Quern is ready at {addresses.url(host, port)}  (Ctrl-C stops it)")
         self._show_credentials()
         return True
+
+    def _web(self) -> list[Program]:
+        host, port, workers = self._options.host, self._options.port, self._options.web_workers
+        if not self._options.front:
+            return [Program("web", processes.web(host, port, workers), self._env)]
+        return Front(host, port, self._sockets() / "front", workers).programs(self._env)
+
+    def _sockets(self) -> Path:
+        """The data folder, or another where its path is too long: a Unix socket's may hold little more."""
+        if len(os.fsencode(self._data)) <= 80:
+            return self._data
+        if self._socket_folder is None:
+            self._socket_folder = Path(tempfile.mkdtemp(prefix="quern-"))
+        return self._socket_folder
 
     def _start_postgres(self) -> bool:
         """Whether it came up before we were asked to stop."""
@@ -162,10 +169,7 @@ class _Launch:
             _say("up", "starting Redis")
             folder = self._data / "redis"
             folder.mkdir(exist_ok=True)
-            path = folder / "redis.sock"
-            if len(os.fsencode(path)) > 100:  # a Unix socket's path may hold little more
-                self._socket_folder = Path(tempfile.mkdtemp(prefix="quern-redis-"))
-                path = self._socket_folder / "redis.sock"
+            path = self._sockets() / "redis.sock"
             command = EmbeddedRedis(folder).command(path)
             self._supervisor.start(Program("redis", command, self._env, tier=0))
             client = redis.Redis(unix_socket_path=str(path))

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from config.embedded import ROOTS_USER
+from config.front import CADDY
 
 
 class CannotStart(Exception):
@@ -107,6 +108,14 @@ def end_leftovers(data: Path) -> None:
         except (psutil.Error, ProcessLookupError):
             continue
     pids_file.unlink(missing_ok=True)
+
+
+def check_front() -> None:
+    if not CADDY.exists():
+        raise CannotStart(
+            f"There is no {CADDY}, which holds requests while a web process is replaced: "
+            "install requirements.txt again, or leave out --front."
+        )
 
 
 def check_port(host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 # Celery queue: tasks at a time. A training, which people wait for, never stands behind a large import.
 QUEUES = {"default": 2, "embedding": 2, "learning": 1}
@@ -27,6 +28,23 @@ def web(host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> list[str
         *(sys.executable, "-m", "config.web"),
         *("--host", host, "--port", str(port), "--workers", str(workers)),
     ]
+
+
+def fronted(host: str, port: int, workers: int) -> list[str]:
+    """The web server and the front that holds its clients' requests (`config.front`)."""
+    return [
+        *(sys.executable, "-m", "config.fronted"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+    ]
+
+
+def web_behind(folder: Path, workers: int) -> list[str]:
+    """The same behind a front, in whose folder each of its processes has a socket."""
+    return [sys.executable, "-m", "config.web", "--sockets", str(folder), "--workers", str(workers)]
+
+
+def web_socket(folder: Path, number: int) -> Path:
+    return folder / f"web-{number}.sock"
 
 
 def worker(queue: str) -> list[str]:

@@ -7,17 +7,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.core.signals import request_finished
 from django.db import close_old_connections
-from granian._granian import ListenerSpec, SocketHolder
+from granian._granian import ListenerSpec, SocketHolder, UnixListenerSpec
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
 import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
-from config.processes import WEB_THREADS
+from config.processes import WEB_THREADS, web_socket
 from config.wsgi import application
 from serving.services.champions import champions
 from serving.services.prediction_log import spool
@@ -66,8 +67,9 @@ class Server(MPServer):
     _listening: Sequence[SocketHolder] = ()
     _shd: Any = None  # the socket of the next process; granian has no type for it
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, sockets: Path | None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._sockets = sockets
         self.main_loop_interrupt = Interrupt(lambda: self.interrupt_signal)
 
     def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
@@ -75,9 +77,15 @@ class Server(MPServer):
         self.interrupt_signal = True
 
     def _init_shared_socket(self) -> None:
-        listener = ListenerSpec(self.bind_addr, self.bind_port, self.backlog)
-        self._listening = [listener.build() for _ in range(self.workers)]
+        self._listening = [self._listen(number) for number in range(self.workers)]
         self._ssp = self._sso = None
+
+    def _listen(self, number: int) -> SocketHolder:
+        if self._sockets is None:
+            return ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        path = web_socket(self._sockets, number)
+        path.unlink(missing_ok=True)  # a killed server's
+        return UnixListenerSpec(str(path), self.backlog, 0o600).build()
 
     def _spawn_worker(self, idx: int, *args: Any, **options: Any) -> WorkerProcess:
         self._shd = self._listening[idx]
@@ -95,12 +103,14 @@ class Server(MPServer):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m config.web", description=__doc__)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--sockets", type=Path, help="instead, the folder to listen in, behind a front")
     parser.add_argument("--workers", type=int, required=True, help="processes")
     options = parser.parse_args()
     Server(
-        "config.wsgi:application",
+        "config.wsgi:behind_front" if options.sockets else "config.wsgi:application",
+        sockets=options.sockets,
         address=options.host,
         port=options.port,
         interface=Interfaces.WSGI,

@@ -36,7 +36,7 @@ def stack() -> Iterator[Stack]:
     Not in pytest's folder: as root, PostgreSQL has a user of its own, whom the next pytest shuts out.
     """
     with tempfile.TemporaryDirectory(prefix="quern-up-") as folder:
-        made = Stack(Path(folder) / "data")
+        made = Stack(Path(folder) / "data", options=["--front"])
         yield made
         made.stop()
 
@@ -98,7 +98,7 @@ def test_it_starts_everything_mends_what_dies_and_killed_outright_leaves_nothing
     stack.start()
     assert set(stack.credentials) == {"admin", "annotator"}
     assert set(stack.pids) == {
-        *("postgres", "redis", "web", "beat"),
+        *("postgres", "redis", "web", "front", "beat"),
         *("worker-default", "worker-embedding", "worker-learning"),
     }
     for private in ("secret_key", "runtime.json"):

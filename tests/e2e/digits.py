@@ -20,7 +20,7 @@ ONLY_READ = {"demo", "static"}
 
 
 @contextmanager
-def digits_stack() -> Iterator[Stack]:
+def digits_stack(*options: str) -> Iterator[Stack]:
     left = once("digits", _make)
     with TemporaryDirectory(prefix="quern-e2e-") as folder:
         data = Path(folder) / "data"
@@ -30,7 +30,7 @@ def digits_stack() -> Iterator[Stack]:
                 (data / part.name).symlink_to(part)
             else:  # with its owners and modes: as root, PostgreSQL has a user of its own
                 subprocess.run(["cp", "-a", str(part), str(data)], check=True)
-        stack = Stack(data, demo="digits")
+        stack = Stack(data, demo="digits", options=options)
         # They are shown only once.
         stack.kept = json.loads((left / "credentials.json").read_text())
         with stack:

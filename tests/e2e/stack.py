@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -38,9 +39,12 @@ class Stack:
     starts takes the way into pytest's folders from other users. Use `tempfile.TemporaryDirectory`.
     """
 
-    def __init__(self, folder: Path, demo: str = "none", port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, demo: str = "none", port: int | None = None, options: Sequence[str] = ()
+    ) -> None:
         self.data = folder
         self.demo = demo
+        self.options = options  # more of them, for `up`
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output: list[str] = []
@@ -52,6 +56,7 @@ class Stack:
     def launch(self) -> "subprocess.Popen[str]":
         """Start it without waiting."""
         command = [sys.executable, "manage.py", "up", "--demo", self.demo, "--port", str(self.port)]
+        command += self.options
         self._process = process = subprocess.Popen(
             command, cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from django.db import connection
 
 from config import processes
@@ -49,16 +50,23 @@ class Web:
         finally:
             client.close()
 
+    def workers(self) -> list[psutil.Process]:
+        """Those that answer, with or without a front."""
+        all_of_it = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in all_of_it if (parent := one.parent()) and "config.web" in parent.cmdline()]
+
 
 @contextmanager
-def web_running(service: Service, environment: Mapping[str, str] | None = None) -> Iterator[Web]:
+def web_running(
+    service: Service, environment: Mapping[str, str] | None = None, front: bool = False
+) -> Iterator[Web]:
     """Both of its processes have loaded the champion."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     database = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + connection.settings_dict["NAME"]
     process = subprocess.Popen(
-        processes.web("127.0.0.1", port, 2),
+        (processes.fronted if front else processes.web)("127.0.0.1", port, 2),
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database, **(environment or {})},
     )

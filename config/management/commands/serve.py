@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 
 from config import processes
 from config.environment import BASE_DIR
+from config.front import FRONT
 
 
 class Command(BaseCommand):
@@ -17,10 +18,12 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="of the web server")
         parser.add_argument("--port", type=int, default=8000, help="of the web server")
         parser.add_argument("--web-workers", type=int, default=2, help="processes of the web server")
+        parser.add_argument("--front", action="store_true", help=FRONT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["process"] == "web":
-            command = processes.web(options["host"], options["port"], options["web_workers"])
+            server = processes.fronted if options["front"] else processes.web
+            command = server(options["host"], options["port"], options["web_workers"])
         else:
             command = processes.BACKGROUND[options["process"]]()
         os.chdir(BASE_DIR)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from config.demo import DEMOS
+from config.front import FRONT
 from config.launch import Options, up
 from config.preflight import CannotStart
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--demo", choices=[*DEMOS, "none"], default="digits")
         parser.add_argument("--web-workers", type=int, default=2)
+        parser.add_argument("--front", action="store_true", help=FRONT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -31,6 +33,7 @@ class Command(BaseCommand):
                     port=options["port"],
                     demo=options["demo"],
                     web_workers=options["web_workers"],
+                    front=options["front"],
                 )
             )
         except CannotStart as reason:
