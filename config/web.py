@@ -17,9 +17,12 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
 import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
+from config.beside import beside
 from config.processes import WEB_THREADS
 from config.wsgi import application
+from serving.services.afterwards import afterwards
 from serving.services.champions import champions
+from serving.services.handing import Handing
 from serving.services.prediction_log import spool
 
 __all__ = ["application"]
@@ -99,7 +102,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True, help="processes")
     options = parser.parse_args()
-    Server(
+    server = Server(
         "config.wsgi:application",
         address=options.host,
         port=options.port,
@@ -113,7 +116,10 @@ def main() -> None:
         respawn_failed_workers=True,
         # One that does not stop is killed, after so many seconds.
         workers_kill_timeout=8,
-    ).serve()
+    )
+    afterwards.beside = handing = Handing.opened()
+    with beside(handing):
+        server.serve()
 
 
 if __name__ == "__main__":

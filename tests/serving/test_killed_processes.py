@@ -22,7 +22,7 @@ CLIENTS = 8
 def test_requests_that_wait_for_a_killed_process_are_answered_by_the_next(service: Service) -> None:
     headers = {"Authorization": f"Bearer {service.plain}", "Content-Type": "image/png"}
     with web_running(service) as web, ExitStack() as stack:
-        workers = psutil.Process(web.process.pid).children()
+        workers = web.workers
         for worker in workers:
             worker.suspend()  # what comes now waits at its socket
         # A thread stops when it is scheduled, and may accept until then.

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from django.db import connection
 
 from config import processes
@@ -24,6 +25,17 @@ class Web:
     service: Service
     port: int
     process: subprocess.Popen[bytes]
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Its web processes, without the one beside them."""
+        return [one for one in psutil.Process(self.process.pid).children() if one not in self.beside]
+
+    @property
+    def beside(self) -> list[psutil.Process]:
+        """The process that does what comes after answers, while it lives."""
+        children = psutil.Process(self.process.pid).children()
+        return [one for one in children if "afterwards" in cmdline(one)]
 
     def ask(self, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], dict[str, object]]:
         """Status, headers and body of a prediction, over a connection of its own; status 0 without one."""
@@ -48,6 +60,14 @@ class Web:
             return 0, b""
         finally:
             client.close()
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    """Empty once it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @contextmanager
