@@ -43,7 +43,9 @@ class Waiting:
     @classmethod
     def inherited(cls, descriptor: int) -> "Waiting":
         """Of a queue that another process has opened."""
-        return cls(socket.socket(fileno=descriptor))
+        made = socket.socket(fileno=descriptor)
+        made.setblocking(False)
+        return cls(made)
 
     @property
     def descriptor(self) -> int:
@@ -67,7 +69,7 @@ class Waiting:
 
     def oldest(self, *, read: bool = True) -> Handed:
         """Taken; without its content unless it is read. Raises BlockingIOError if there is none."""
-        about, files, _, _ = socket.recv_fds(self._from, _ABOUT.size, 1, socket.MSG_DONTWAIT)
+        about, files, _, _ = socket.recv_fds(self._from, _ABOUT.size, 1)
         content = b""
         for file in files:
             try:
@@ -89,7 +91,8 @@ class Handing:
     @classmethod
     def opened(cls) -> "Handing":
         to, from_ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        to.setblocking(False)
+        for end in (to, from_):
+            end.setblocking(False)
         to.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
         made = cls(to, Waiting(from_))
         to.send(_ABOUT.pack(0, 0, 0))
