@@ -37,10 +37,10 @@ def test_killed_or_standing_still_it_changes_nothing_for_clients_and_counts_what
     with web_running(service) as web:
         until(lambda: web.ask()[0] == 200 and dealt(rolled) > 0, LONG)
         [first] = web.beside
-        if sys.platform == "linux":
-            assert os.sched_getscheduler(first.pid) == os.SCHED_IDLE
 
         until(lambda: seen(rolled) == dealt(rolled), LONG)  # it has nothing in hand
+        if sys.platform == "linux":
+            assert os.sched_getscheduler(first.pid) == os.SCHED_IDLE
         first.kill()
         assert [web.ask()[0] for _ in range(20)] == [200] * 20
         until(lambda: len(web.beside) == 1 and web.beside[0].pid != first.pid, LONG)
