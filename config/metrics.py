@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from config.processes import QUEUES
 from config.proxy import client_address
 from serving.selectors import champions_answering
+from serving.services.afterwards import afterwards
 from serving.services.prediction_log import spool
 
 _CLOSED = (
@@ -91,6 +92,11 @@ class _Now(Collector):
             "quern_spool_lag_seconds", "For how long the oldest prediction waits for the database.", waits
         )
         yield GaugeMetricFamily("quern_spool_bytes", "Of predictions that wait for the database.", size)
+        yield GaugeMetricFamily(
+            "quern_afterwards_waiting",
+            "Jobs that wait to be done after their answer has gone out.",
+            afterwards.waiting(),
+        )
         yield _queues()
 
 

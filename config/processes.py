@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from config.environment import BASE_DIR
+
 # Celery queue: tasks at a time. A training, which people wait for, never stands behind a large import.
 QUEUES = {"default": 2, "embedding": 2, "learning": 1}
 # What else their workers do when they are free: help a training to search a big pool.
@@ -13,9 +15,9 @@ ALSO = {"embedding": ["search"], "learning": ["search"]}
 
 # Of a web process: more than serving.services.admission lets in, so that pages and refusals go on.
 WEB_THREADS = 24
-# They look for changes, load models, keep records, and do what comes after an answer.
-OTHER_THREADS = 4
-SPARE_CONNECTIONS = 40  # for workers, beat, commands and people
+# They look for changes, load models and keep records.
+OTHER_THREADS = 3
+SPARE_CONNECTIONS = 40  # for workers, beat, what comes after answers, commands and people
 
 
 def database_connections(web_workers: int) -> int:
@@ -45,6 +47,11 @@ def web_behind(folder: Path, workers: int) -> list[str]:
 
 def web_socket(folder: Path, number: int) -> Path:
     return folder / f"web-{number}.sock"
+
+
+def afterwards(descriptor: int) -> list[str]:
+    """Beside the web processes of each machine, which start it: it reads what they put there."""
+    return [sys.executable, str(BASE_DIR / "manage.py"), "afterwards", "--waiting", str(descriptor)]
 
 
 def worker(queue: str) -> list[str]:

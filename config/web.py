@@ -18,9 +18,12 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
 import config.metrics_folder  # noqa: F401  # first: what counts decides at its import where to
+from config.beside import beside
 from config.processes import WEB_THREADS, web_socket
 from config.wsgi import application
+from serving.services.afterwards import afterwards
 from serving.services.champions import champions
+from serving.services.handing import Handing
 from serving.services.prediction_log import spool
 
 __all__ = ["application"]
@@ -108,7 +111,7 @@ def main() -> None:
     parser.add_argument("--sockets", type=Path, help="instead, the folder to listen in, behind a front")
     parser.add_argument("--workers", type=int, required=True, help="processes")
     options = parser.parse_args()
-    Server(
+    server = Server(
         "config.wsgi:behind_front" if options.sockets else "config.wsgi:application",
         sockets=options.sockets,
         address=options.host,
@@ -123,7 +126,10 @@ def main() -> None:
         respawn_failed_workers=True,
         # One that does not stop is killed, after so many seconds.
         workers_kill_timeout=8,
-    ).serve()
+    )
+    afterwards.beside = handing = Handing.opened()
+    with beside(handing):
+        server.serve()
 
 
 if __name__ == "__main__":

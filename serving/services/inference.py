@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -41,17 +41,34 @@ class Said:
         return [{"label": label, "probability": sure} for label, sure in self.ranked(top)]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a backbone has made of some images."""
+
+    features: Floats  # (B, D)
+    ms: Sequence[float]  # of the batch that each was in
+
+
 @dataclass
 class Batch:
     """The images of a request by their row, and what backbones have made of them so far."""
 
     pixels: Mapping[int, Sequence[Pixels]]  # by input size, (S, S, 3) of each row
     until: float | None = None  # of `time.monotonic`: nobody wants the answers that begin later
+    clock: Callable[[], float] = time.perf_counter  # by which `infer_ms` goes
     _wanted: dict[Embedder, set[int]] = field(default_factory=lambda: defaultdict(set))
     # (D,) and the ms of the batch it was made in
     _features: dict[Embedder, dict[int, tuple[Floats, float]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+
+    @classmethod
+    def of_features(cls, model: LoadedModel, seen: Seen, clock: Callable[[], float]) -> "Batch":
+        """Of images that the model's backbone has seen."""
+        made = cls({}, clock=clock)
+        of_rows = zip(seen.features, seen.ms, strict=True)
+        made._features[model.predictor.embedder] = dict(enumerate(of_rows))
+        return made
 
     def announce(self, model: LoadedModel, rows: Iterable[int]) -> None:
         """The model will be asked of these: its backbone then sees them in one batch with all others."""
@@ -62,14 +79,21 @@ class Batch:
         made = self._features.get(model.predictor.embedder, {})
         return {row: one for row, (one, _) in made.items()}
 
+    def seen_by(self, model: LoadedModel, rows: Sequence[int]) -> Seen | None:
+        """None unless the model's backbone has seen all of these."""
+        made = self._features.get(model.predictor.embedder, {})
+        if not made.keys() >= set(rows):
+            return None
+        return Seen(np.stack([made[row][0] for row in rows]), [made[row][1] for row in rows])
+
     def ask(self, model: LoadedModel, rows: Sequence[int]) -> dict[int, Said]:
         """The model's answers to these rows. Raises ModelFailed or TooLate."""
         predictor = model.predictor
         try:
             made = self._embedded(predictor.embedder, predictor.input_size, rows)
-            started = time.perf_counter()
+            started = self.clock()
             found = predictor.predict_features(np.stack([made[row][0] for row in rows]))  # (B, K)
-            took = (time.perf_counter() - started) * 1000
+            took = (self.clock() - started) * 1000
         except TimeoutError as late:
             raise TooLate from late
         except Exception as error:
@@ -100,23 +124,15 @@ class Batch:
                 said.update(self.ask(model, [row]))
         return said
 
-    def only(self, rows: Sequence[int]) -> "Batch":
-        """A batch of these rows, numbered anew, with what is known of them."""
-        kept = Batch({size: [of[row] for row in rows] for size, of in self.pixels.items()})
-        for embedder, made in self._features.items():
-            known = {at: made[row] for at, row in enumerate(rows) if row in made}
-            kept._features[embedder].update(known)
-        return kept
-
     def _embedded(
         self, embedder: Embedder, size: int, rows: Sequence[int]
     ) -> Mapping[int, tuple[Floats, float]]:
         made = self._features[embedder]
         missing = sorted({*rows, *self._wanted[embedder]} - made.keys())
         if missing:
-            started = time.perf_counter()
+            started = self.clock()
             stacked = np.stack([self.pixels[size][row] for row in missing])
             features = embedder.embed(stacked, self.until)  # (B, D)
-            took = (time.perf_counter() - started) * 1000
+            took = (self.clock() - started) * 1000
             made.update({row: (one, took) for row, one in zip(missing, features, strict=True)})
         return made

@@ -1,6 +1,8 @@
 """An image that a client sent becomes an item, if it is worth asking about and the project says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labelling.core.images import inspect
 from labelling.models import Project, Wanted
@@ -12,6 +14,7 @@ from serving.core.inclusion import unsure_below
 from serving.models import Prediction
 from serving.services.drift import REASON as DRIFTED
 from serving.services.loaded import Champion
+from serving.services.packing import packed
 from serving.services.production import AUDITED, AUDITED_ALONE, UNSURE_OF, places_left
 
 DRIFTED_SHARE = 0.05  # of images sent while a notice of drift stands
@@ -19,6 +22,8 @@ DRIFTED_SHARE = 0.05  # of images sent while a notice of drift stands
 
 @dataclass(frozen=True)
 class Kept:
+    """As it is handed over."""
+
     rollout_id: int
     project_id: int
     digest: str
@@ -27,6 +32,14 @@ class Kept:
     reason: str
     unseen: int = 0
     inclusion: float | None = None
+
+    def packed(self) -> bytes:
+        header = {name: value for name, value in vars(self).items() if name != "data"}
+        return packed("kept", header, [self.data])
+
+    @classmethod
+    def unpacked(cls, header: dict[str, Any], parts: Sequence[bytes]) -> "Kept":
+        return cls(**header, data=parts[0])
 
     def do(self) -> None:
         """It goes to the pool, never to the hold-out, which stays what it was drawn from."""

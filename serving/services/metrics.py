@@ -26,12 +26,6 @@ _PREDICTIONS = Counter(
     "status ('unanswered': the champion failed).",
     ["project", "arm", "mode", "status"],
 )
-_AFTERWARDS = Gauge(
-    "quern_afterwards_waiting",
-    "Jobs that wait to be done after their answer has gone out.",
-    ["process"],
-    multiprocess_mode="livesum",
-)
 _DROPPED = Counter(
     "quern_afterwards_dropped_images", "Images that a full queue of those dropped.", ["process"]
 )
@@ -68,10 +62,6 @@ def predictions_count(project: str, mode: str, predictions: Sequence[Prediction]
         of = mode if one.rollout_id is not None else "none"
         status = one.status if one.answered or one.status != Prediction.Status.FAILED else "unanswered"
         _predictions(project, one.arm, of, status).inc()
-
-
-def afterwards_waiting(jobs: int) -> None:
-    _AFTERWARDS.labels("web").set(jobs)
 
 
 def afterwards_dropped(images: int) -> None:

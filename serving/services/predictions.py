@@ -154,7 +154,7 @@ def _afterwards(
     if live is not None and rows:
         images = tuple(raw[row] for row in rows) if champion.keep_images else ()
         told = tuple(predictions[row] for row in rows)
-        jobs.append(Mirrored(live, batch.only(rows), told, project, images))
+        jobs.append(Mirrored.of(live, batch, rows, told, project, images))
     if champion.keep_images:
         kept = (worth_keeping(predictions[row], data, champion) for row, data in raw.items())
         jobs += [job for job in kept if job is not None]

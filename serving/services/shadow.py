@@ -1,44 +1,102 @@
-"""What the challenger of a shadow rollout would have answered: asked after the answer has gone out."""
+"""What the challenger of a shadow rollout would have answered: asked after the answer has gone out, by the
+process beside the web processes, of what they have handed over.
+"""
 
 import logging
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from labelling.models import Wanted
 from serving.core.modes import CHALLENGER
 from serving.models import Prediction
-from serving.services.inference import Batch
+from serving.services.inference import Batch, Pixels, Seen
 from serving.services.kept_images import Kept
-from serving.services.loaded import LiveRollout
-from serving.services.metrics import predictions_count
-from serving.services.prediction_log import predictions_store
+from serving.services.loaded import LiveRollout, LoadedModel
+from serving.services.packing import packed
 from serving.services.production import DISAGREED_ON
 
 logger = logging.getLogger(__name__)
 
+# What a challenger's row has from the answer that the client got.
+_TOLD = (
+    *("id", "project_id", "api_key_id", "request_id", "digest", "rollout_id", "phase", "unit", "bucket"),
+    *("audited", "inclusion", "top", "decode_ms"),
+)
+# The processor's time, not the clock's: how long this process had to wait says nothing of the model.
+_clock = time.thread_time
+
 
 @dataclass(frozen=True)
 class Mirrored:
-    """Images that the challenger is to see, and what the clients were told."""
+    """Images that the challenger is to see, as they are handed over."""
 
-    live: LiveRollout
-    batch: Batch
-    told: tuple[Prediction, ...]  # of each row
     project: str  # its slug
+    mode: str
+    rollout_id: int
+    version_id: int  # the challenger
+    int8: str  # digest of its int8 backbone, or ""
+    told: tuple[Prediction, ...]  # what the clients were told, of each image
+    seen: Seen | Sequence[Pixels]  # by the challenger's backbone, which mostly is the champion's; else pixels
     images: tuple[bytes, ...] = ()  # as they were sent, where the project keeps some
-
-    @property
-    def rollout_id(self) -> int:
-        return self.live.plan.id
 
     @property
     def unseen(self) -> int:
         return len(self.told)
 
-    def do(self) -> None:
-        """Ask the challenger, and keep what it says beside the champion's answer."""
-        model = self.live.arms[CHALLENGER]
+    @classmethod
+    def of(
+        cls,
+        live: LiveRollout,
+        batch: Batch,
+        rows: Sequence[int],
+        told: tuple[Prediction, ...],
+        project: str,
+        images: tuple[bytes, ...],
+    ) -> "Mirrored":
+        """`told` and `images` are of these rows of the batch."""
+        model = live.arms[CHALLENGER]
+        pixels = batch.pixels[model.predictor.input_size]
+        seen = batch.seen_by(model, rows) or [pixels[row] for row in rows]
+        plan = live.plan
+        return cls(project, plan.mode, plan.id, model.version_id, model.int8, told, seen, images)
+
+    def packed(self) -> bytes:
+        if isinstance(self.seen, Seen):
+            array, ms = self.seen.features, self.seen.ms
+        else:
+            array, ms = np.stack(self.seen), None
+        header = {
+            "project": self.project,
+            "mode": self.mode,
+            "rollout_id": self.rollout_id,
+            "version_id": self.version_id,
+            "int8": self.int8,
+            "told": [{name: getattr(one, name) for name in _TOLD} for one in self.told],
+            "shape": array.shape,
+            "ms": ms,
+        }
+        return packed("mirrored", header, [array.tobytes(), *self.images])
+
+    @classmethod
+    def unpacked(cls, header: dict[str, Any], parts: Sequence[bytes]) -> "Mirrored":
+        told = tuple(Prediction(**one) for one in header.pop("told"))
+        shape, ms = header.pop("shape"), header.pop("ms")
+        array = np.frombuffer(parts[0], np.uint8 if ms is None else np.float32).reshape(shape)
+        seen = list(array) if ms is None else Seen(array, ms)
+        return cls(**header, told=told, seen=seen, images=tuple(parts[1:]))
+
+    def answers(self, model: LoadedModel) -> list[Prediction]:
+        """What the challenger says of each image."""
+        if isinstance(self.seen, Seen):
+            batch = Batch.of_features(model, self.seen, _clock)
+        else:
+            batch = Batch({model.predictor.input_size: self.seen}, clock=_clock)
         rows = list(range(len(self.told)))
-        said = self.batch.answers(model, rows)
+        said = batch.answers(model, rows)
         if len(said) < len(rows):
             logger.warning(
                 "Rollout %d, in the shadow: %d images failed.", self.rollout_id, len(rows) - len(said)
@@ -68,9 +126,13 @@ class Mirrored:
                     infer_ms=heard.infer_ms if heard else 0.0,
                 )
             )
-        predictions_store(predictions=made)
-        predictions_count(self.project, self.live.plan.mode, made)
-        for told, shadow, data in zip(self.told, made, self.images, strict=False):
+        return made
+
+    def disagreed(self, answers: Sequence[Prediction]) -> list[Kept]:
+        """The images to keep, of which the two models say something else."""
+        found = []
+        for told, shadow, data in zip(self.told, answers, self.images, strict=False):
             if shadow.top and shadow.top[0]["label"] != told.top[0]["label"] and told.inclusion is None:
                 what = (self.rollout_id, told.project_id, told.digest, data)
-                Kept(*what, Wanted.Kind.TRAFFIC, DISAGREED_ON).do()
+                found.append(Kept(*what, Wanted.Kind.TRAFFIC, DISAGREED_ON))
+        return found

@@ -12,7 +12,6 @@ from labelling.models import Project
 from learning.models import ModelVersion
 from serving.models import ApiKey, Deployment
 from serving.services import prediction_log
-from serving.services.afterwards import afterwards
 from serving.services.champions import ChampionLoading, NoChampion, champions
 from serving.services.deployments import deployments_consider, deployments_create_missing
 from serving.services.keys import key_create
@@ -54,7 +53,6 @@ def service_of(project: Project, version: ModelVersion) -> Iterator[Service]:
         until(lambda: answers_with(project, version))
         yield Service(project, version, key, plain, client)
     finally:
-        afterwards.stop()
         champions.stop()
 
 

@@ -18,7 +18,6 @@ from learning.models import EmbeddingShard, ModelVersion
 from learning.services.training import run_train
 from serving.models import Deployment, DriftReference, DriftWindow, Prediction
 from serving.services import drift
-from serving.services.afterwards import afterwards
 from serving.services.champions import champions
 from serving.services.deployments import deployment_promote, deployments_consider, deployments_create_missing
 from serving.services.drift import REASON
@@ -163,7 +162,6 @@ def test_how_images_look_is_compared_window_by_window_and_another_backbone_begin
     assert waiting.count() <= 30, "one in twenty"
 
     traffic_policy_set(project=digits.project, keep_images=False)
-    afterwards.stop()  # no image comes any more
     learner = learner_of(digits.project)
     learner.backbone = "pixels"
     learner.save()

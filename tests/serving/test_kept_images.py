@@ -9,7 +9,6 @@ from labelling.models import Annotation, Item, Label, Lease, Queue, Wanted
 from serving.core.assignment import bucket
 from serving.models import Deployment, Prediction
 from serving.selectors import live_accuracy
-from serving.services.afterwards import afterwards
 from serving.services.champions import champions
 from serving.services.production import MOST_WAITING
 from serving.services.traffic import traffic_policy_set
@@ -30,7 +29,6 @@ def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Serv
     for image in sent:
         rolled.ask(image)
     until(lambda: Wanted.objects.count() == 4)
-    afterwards.stop()
     kept = Item.objects.filter(project=service.project)
     assert {item.split for item in kept} == {Item.Split.POOL}
     assert kept.count() == 4
@@ -59,7 +57,6 @@ def test_without_a_rollout_a_share_of_what_is_sent_is_asked_blind_where_images_a
     drawn = {one for one in digests if bucket(f"audited of {project.pk}", one) < 0.3}
     assert 1 < len(drawn) < 20
     until(lambda: Wanted.objects.count() == len(drawn))
-    afterwards.stop()
     wanted = Wanted.objects.select_related("item")
     assert {one.item.digest for one in wanted} == drawn
     assert {(one.kind, one.inclusion) for one in wanted} == {(Wanted.Kind.AUDIT, 0.3)}

@@ -26,7 +26,7 @@ CLIENTS = 8
 def test_requests_that_wait_for_a_killed_process_are_answered_by_the_next(service: Service) -> None:
     headers = {"Authorization": f"Bearer {service.plain}", "Content-Type": "image/png"}
     with web_running(service) as web, ExitStack() as stack:
-        workers = web.workers()
+        workers = web.workers
         for worker in workers:
             worker.suspend()  # what comes now waits at its socket
         # A thread stops when it is scheduled, and may accept until then.
@@ -62,8 +62,8 @@ def test_with_a_front_nobody_loses_a_request_that_a_killed_process_had_in_hand(s
         try:
             for _ in range(6):
                 over.wait(1.0)
-                until(lambda: bool(web.workers()), 10)
-                web.workers()[0].kill()
+                until(lambda: bool(web.workers), 10)
+                web.workers[0].kill()
         finally:
             over.set()
             for client in clients:

@@ -97,10 +97,10 @@ def test_web_processes_count_together_and_a_killed_one_stays_counted(service: Se
         assert counted(web, service) >= before + 25
         # Again and again: the server does not take that for a reason to end.
         for _ in range(3):
-            [worker, _] = psutil.Process(web.process.pid).children()
+            [worker, _] = web.workers
             worker.kill()
             worker.wait(10)
-            until(lambda: len(psutil.Process(web.process.pid).children()) == 2, 10)
+            until(lambda: len(web.workers) == 2, 10)
         until(lambda: web.ask()[0] == 200, 20)
 
 

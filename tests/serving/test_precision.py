@@ -25,7 +25,6 @@ from learning.services.artifacts import artifact_get, artifact_name
 from learning.services.training import run_train
 from serving.models import Deployment, DriftReference, DriftWindow, Prediction
 from serving.services import drift
-from serving.services.afterwards import afterwards
 from serving.services.champions import ChampionLoading, NoChampion, champions
 from serving.services.deployments import deployments_consider, deployments_create_missing
 from serving.services.input_references import references_due, references_make
@@ -70,7 +69,6 @@ def served(transactional_db: None) -> Iterator[Served]:
     client = Client(headers={"Authorization": f"Bearer {plain}"})
     version = ModelVersion.objects.get(project=project)
     yield Served(project, truth, version, quantised_backbone(project), client)
-    afterwards.stop()
     champions.stop()
 
 

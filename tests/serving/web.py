@@ -26,6 +26,19 @@ class Web:
     port: int
     process: subprocess.Popen[bytes]
 
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Those that answer, with a front or without."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        of_it = [one for one in below if (parent := one.parent()) and "config.web" in cmdline(parent)]
+        return [one for one in of_it if "afterwards" not in cmdline(one)]
+
+    @property
+    def beside(self) -> list[psutil.Process]:
+        """The process that does what comes after answers, while it lives."""
+        children = psutil.Process(self.process.pid).children()
+        return [one for one in children if "afterwards" in cmdline(one)]
+
     def ask(self, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], dict[str, object]]:
         """Status, headers and body of a prediction, over a connection of its own; status 0 without one."""
         sent = {"Authorization": f"Bearer {self.service.plain}", "Content-Type": "image/png"}
@@ -50,10 +63,13 @@ class Web:
         finally:
             client.close()
 
-    def workers(self) -> list[psutil.Process]:
-        """Those that answer, with or without a front."""
-        all_of_it = psutil.Process(self.process.pid).children(recursive=True)
-        return [one for one in all_of_it if (parent := one.parent()) and "config.web" in parent.cmdline()]
+
+def cmdline(process: psutil.Process) -> list[str]:
+    """Empty once it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @contextmanager
