@@ -16,8 +16,8 @@ SUB_POLICIES, LENGTH = (1, 25), (1, 4)
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Cubuk et al. 2018, section 3: by default 16 operations x 11 probabilities x 10 magnitudes, five
-    sub-policies of two operations each.
+    """Cubuk et al. 2018, section 3: by default its 16 operations and the views of pretraining, x 11
+    probabilities x 10 magnitudes, five sub-policies of two operations each.
 
     Raises ValueError, with a sentence, for a space that cannot be searched.
     """
