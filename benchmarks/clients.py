@@ -4,6 +4,7 @@ import io
 import json
 import re
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -180,3 +181,14 @@ def load_by(
     if failures:
         raise SystemExit(f"A client stopped: {failures[0]}")
     return Run([call for one in calls for call in one], time.monotonic() - started)
+
+
+def row(what: str, runs: Sequence[Run]) -> dict[str, object]:
+    """The medians over the repetitions."""
+    return {
+        "what": what,
+        "per second": statistics.median(run.rate for run in runs),
+        "p50 ms": statistics.median(run.ms(0.5) for run in runs),
+        "p95 ms": statistics.median(run.ms(0.95) for run in runs),
+        "p99 ms": statistics.median(run.ms(0.99) for run in runs),
+    }

@@ -13,7 +13,18 @@ from dataclasses import dataclass, replace
 import psutil
 
 from benchmarks.bare_model import WEB_WORKERS
-from benchmarks.clients import CLIENTS, Caller, Run, Target, digits, load_by, quern, timed, wait_for_model
+from benchmarks.clients import (
+    CLIENTS,
+    Caller,
+    Run,
+    Target,
+    digits,
+    load_by,
+    quern,
+    row,
+    timed,
+    wait_for_model,
+)
 from benchmarks.report import Claim, print_report
 from benchmarks.served import digits_served
 from config.processes import web_socket
@@ -84,16 +95,6 @@ def report(repetitions: Sequence[Repetition]) -> None:
             Claim("processor time of the front for a prediction", 0.5, spent, "ms"),
         ],
     )
-
-
-def row(what: str, runs: Sequence[Run]) -> dict[str, object]:
-    """The medians over the repetitions."""
-    return {
-        "what": what,
-        "per second": statistics.median(run.rate for run in runs),
-        "p50 ms": statistics.median(run.ms(0.5) for run in runs),
-        "p99 ms": statistics.median(run.ms(0.99) for run in runs),
-    }
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class Watcher(threading.Thread):
 
     def _says_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310  # our own
+            with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310  # http to the stack started here
                 return bool(answer.status == 200)
         except (OSError, http.client.HTTPException):
             return False
@@ -168,7 +168,8 @@ def kill_until(stack: Stack, until: float, rng: random.Random) -> int:
 
 def is_worker(process: psutil.Process) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return not ended and "afterwards" not in process.cmdline()
     except psutil.NoSuchProcess:
         return False
 

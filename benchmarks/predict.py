@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bare_model import WEB_WORKERS, bound, load, predict
-from benchmarks.clients import CLIENTS, Caller, Run, Target, digits, load_by, quern, timed, wait_for_model
+from benchmarks.clients import (
+    CLIENTS,
+    Caller,
+    Run,
+    Target,
+    digits,
+    load_by,
+    quern,
+    row,
+    timed,
+    wait_for_model,
+)
 from benchmarks.litserve_server import as_json
 from benchmarks.report import Claim, print_report
 from benchmarks.running import running
@@ -105,17 +116,6 @@ def measure(target: Target, storage: Path, seeds: int, seconds: float) -> None:
             Claim("p99 at half load", 3.0, tail, "times p50"),
         ],
     )
-
-
-def row(what: str, runs: Sequence[Run]) -> dict[str, object]:
-    """The medians over the repetitions."""
-    return {
-        "what": what,
-        "per second": statistics.median(run.rate for run in runs),
-        "p50 ms": statistics.median(run.ms(0.5) for run in runs),
-        "p95 ms": statistics.median(run.ms(0.95) for run in runs),
-        "p99 ms": statistics.median(run.ms(0.99) for run in runs),
-    }
 
 
 def in_turn(predictor: Predictor, target: Target, images: Sequence[bytes], seconds: float) -> tuple[Run, Run]:
