@@ -12,6 +12,7 @@ from serving.api.base import ComeBack
 from serving.services.admission import LONGEST_SECONDS, Deadline, Overloaded, TooLate, admission
 
 HEADER = "X-Request-Timeout"
+_KEY = "HTTP_X_REQUEST_TIMEOUT"  # where WSGI has it; `headers` would read them all
 
 
 class DeadlinePassed(APIException):
@@ -26,7 +27,7 @@ class Busy(ComeBack):
 
 def deadline_of(request: HttpRequest, began: float) -> Deadline:
     """By the header, in seconds. `began`: of `time.monotonic`. Raises ParseError."""
-    sent = request.headers.get(HEADER)
+    sent = request.META.get(_KEY)
     if sent is None:
         return Deadline(began)
     try:

@@ -45,7 +45,7 @@ class Answering:
 @contextmanager
 def answered_once(request: HttpRequest, key: ApiKey, parts: Sequence[bytes]) -> Iterator[Answering]:
     """Raises an APIException: 409 while the first request is being answered, 422 for another request."""
-    sent = request.headers.get("Idempotency-Key", "").strip()
+    sent = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
     if len(sent) > LONGEST:
         raise ParseError(f"The Idempotency-Key has {len(sent)} characters: at most {LONGEST} are read.")
     answering = _answering(sent, key, parts) if sent else Answering()

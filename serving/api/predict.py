@@ -105,7 +105,7 @@ def _top(text: str | None) -> int | None:
 
 
 def _unit(request: HttpRequest) -> str:
-    sent = request.headers.get("X-Unit-Key") or request.GET.get("unit") or request.POST.get("unit") or ""
+    sent = request.META.get("HTTP_X_UNIT_KEY") or request.GET.get("unit") or request.POST.get("unit") or ""
     return checked_unit(sent)
 
 

@@ -196,7 +196,7 @@ def _unit(asked: Asked, request: Request) -> str:
     unit = asked.parameters.get("unit", "")
     if not isinstance(unit, str) or not unit.isprintable():
         raise ParseError("The parameter 'unit' must be a text that can be printed.")
-    return checked_unit(unit or request._request.headers.get("X-Unit-Key", ""))
+    return checked_unit(unit or request._request.META.get("HTTP_X_UNIT_KEY", ""))
 
 
 def _deadline(asked: Asked, request: Request, began: float) -> Deadline:
