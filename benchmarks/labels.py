@@ -32,7 +32,7 @@ from learning.core.networks.pretrain import SIZE
 STRATEGIES = ("margin", "typiclust", "badge", "uherding", "auto")
 MODAL = "modAL margin, LogReg on pixels"
 TABLE_MODEL = "transfer"  # of every strategy
-PRODUCT = "auto"  # the strategy of those who choose none, and the method: what a project gets by itself
+PRODUCT = "auto"  # the strategy, and the method that compares all others: without a favourite
 BUDGETS = {
     "digits": (30, 60, 120),
     "MNIST-5k": (30, 80, 200),

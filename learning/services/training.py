@@ -149,7 +149,7 @@ def _unlabelled(run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64]) ->
 
     The hold-out is not among them: not even its pictures are trained on.
     """
-    if "unlabelled" not in METHODS[run.learner.method].needs:
+    if "unlabelled" not in METHODS[run.learner.method].uses:
         return np.empty(0, np.int64)
     rows = rows_of(np.array(pool_sample(run.project, UNLABELLED), np.int64), ids)
     return np.setdiff1d(rows[rows >= 0], snapshot.pool.rows)

@@ -21,7 +21,7 @@ BY_RULES = "weak-supervision"  # where people's labels are of less than two clas
     title="Automatic",
     summary="compares the methods that fit the labels and rules there are, and takes the best; the choice "
     "without a favourite.",
-    welcomes={"soft"},
+    welcomes={"soft", "unlabelled"},
     member="transfer",
     effort=80,
 )
@@ -33,8 +33,8 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
     those who knew most were up to ten points worse on others. Prototypes, for one example a class, are not
     compared.
 
-    `config["seconds"]`: the time that comparing and fitting may take. It is planned from each method's
-    `effort`, not from the clock, so that a busy machine gives the same bits. The head's note is the reason.
+    `config["seconds"]`: the time that comparing and fitting may take. It is planned from what each method's
+    fit takes, not from the clock, so that a busy machine gives the same bits. The head's note is the reason.
     """
     seconds = positive(config, "seconds", SECONDS)
     people = np.flatnonzero(data.labels != NO_LABEL)
@@ -75,10 +75,16 @@ def planned(data: TrainingData, seconds: float) -> tuple[list[Method], list[Meth
     ]
     tried: list[Method] = []
     late: list[Method] = []
-    each = (FOLDS + 1) * fit_seconds(int((data.labels != NO_LABEL).sum()))
+    each = fit_seconds(int((data.labels != NO_LABEL).sum()))
+    count = 0 if data.unlabelled is None else len(data.unlabelled)
+    spent = 0.0
     for entry in sorted(able, key=lambda m: (m.name != FALLBACK, m.unguarded, m.name)):
-        spent = each * sum(m.unguarded for m in [*tried, entry])
-        (late if tried and spent > seconds else tried).append(entry)
+        takes = (FOLDS + 1) * (each * entry.unguarded + count * entry.open_seconds)
+        if tried and spent + takes > seconds:
+            late.append(entry)
+            continue
+        tried.append(entry)
+        spent += takes
     return tried, late
 
 

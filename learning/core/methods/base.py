@@ -132,11 +132,17 @@ class Method:
     unguarded: float  # the same with config {"guard": False}, for who compares it with others himself
     together: Together | None = None  # fits several questions at once: a method for projects that ask them
     welcomes: frozenset[str] = frozenset()  # fields that it uses where they are there
+    open_seconds: float = 0.0  # what each open item adds to a fit, in seconds
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """All that it has a use for."""
+        return self.needs | self.welcomes
 
     @property
     def uses_rules(self) -> bool:
         """Whether it sees rows that have no person's label."""
-        return "soft" in self.needs | self.welcomes
+        return "soft" in self.uses
 
 
 METHODS: dict[str, Method] = {}
@@ -153,13 +159,14 @@ def method(
     effort: float = 1.0,
     unguarded: float | None = None,
     together: Together | None = None,
+    open_seconds: float = 0.0,
 ) -> Callable[[Fit], Fit]:
     """Register a function as a method.
 
     It may rely on what `needs` names being there; where it is not, FALLBACK fits and the head's note says so.
     Only a method that needs or `welcomes` `soft` sees rows without a person's label. `member`, itself if not
     given, is a quicker method for committees, which fit several heads. `unguarded`, `effort` if not given,
-    lets `auto` keep to its time.
+    and `open_seconds` let `auto` keep to its time.
     """
     wanted, welcome = frozenset(needs or ()), frozenset(welcomes or ())
 
@@ -175,7 +182,17 @@ def method(
 
         alone = effort if unguarded is None else unguarded
         entry = Method(
-            name, title, summary, wanted, member or name, effort, checked, alone, together, welcome
+            name,
+            title,
+            summary,
+            wanted,
+            member or name,
+            effort,
+            checked,
+            alone,
+            together,
+            welcome,
+            open_seconds,
         )
         registry.add(METHODS, entry, "method")
         return fit

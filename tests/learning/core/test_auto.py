@@ -89,6 +89,10 @@ def test_what_the_time_does_not_allow_is_named() -> None:
     tried, late = planned(data, 1e-9)  # never nothing at all
     assert [m.name for m in tried] == ["transfer"]
     assert len(tried) + len(late) == len(planned(data, 1e6)[0])
+    # A graph of a big pool takes its time, whatever the number of labels.
+    big = replace(data, unlabelled=np.zeros((20_000, data.embeddings.shape[1]), np.float32))
+    assert [m.name for m in planned(big, 10.0)[1]] == ["semi-supervised"]
+    assert planned(data, 10.0)[1] == []
 
 
 def test_methods_that_lack_something_or_are_for_several_questions_are_not_compared() -> None:

@@ -1,6 +1,7 @@
 """Children judge policies: the same in every thread; what diverges counts as nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,10 +140,12 @@ def test_grey_pictures_are_learned_as_the_coloured_ones_they_are_equal_to() -> N
     images, labels = some_digits(40)
     truth = torch.from_numpy(labels)
     none = AUGMENTATIONS["none"].apply
+    # So few steps that rounding, which differs between kinds of processors, has not grown yet.
+    short = replace(QUICK, looked_at=320)
     three = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    grey = children_train([channels_first(images)], [truth], 10, none, QUICK, [0])
-    coloured = children_train([three], [truth], 10, none, QUICK, [0])
-    np.testing.assert_allclose(grey.logits([three]), coloured.logits([three]), atol=1e-3)
+    grey = children_train([channels_first(images)], [truth], 10, none, short, [0])
+    coloured = children_train([three], [truth], 10, none, short, [0])
+    np.testing.assert_allclose(grey.logits([three]), coloured.logits([three]), atol=1e-4)
 
 
 @pytest.mark.parametrize("size", list(WIDTHS))

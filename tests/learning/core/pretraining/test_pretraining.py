@@ -276,9 +276,10 @@ def test_a_short_pretraining_beats_the_network_it_began_with() -> None:
 
 def test_softmatch_beats_the_features_it_began_with() -> None:
     images, labels = some_digits(700)
-    start = pretrain(Lessons(images[:500]), PRETRAININGS["vicreg"], {"epochs": 5, "batch": 64}, 0)
+    start = pretrain(Lessons(images[:500]), PRETRAININGS["vicreg"], {"epochs": 2, "batch": 64}, 0)
     lessons = Lessons(images[:500], Answered(images[:40], labels[:40]))
-    grown = pretrain(lessons, PRETRAININGS["softmatch"], {"epochs": 5, "batch": 64}, 0, network=start)
+    # Rounding differs between kinds of processors, and so what is learned: the gain is several times as large.
+    grown = pretrain(lessons, PRETRAININGS["softmatch"], {"epochs": 10, "batch": 64}, 0, network=start)
     right = []
     for network in (start, grown):
         with torch.no_grad():
@@ -287,4 +288,4 @@ def test_softmatch_beats_the_features_it_began_with() -> None:
             TrainingData(features[:40], labels[:40], 10), {}, np.random.default_rng(0)
         )
         right.append(float((head.logits(features[500:]).argmax(axis=1) == labels[500:]).mean()))
-    assert right[1] > right[0] + 0.02, right
+    assert right[1] > right[0] + 0.03, right
