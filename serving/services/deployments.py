@@ -6,7 +6,7 @@ from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from labelling.models import Project, Question, User
 from learning.models import ModelVersion
 from learning.selectors import measured_on
-from serving.core.promotion import Evidence, evidence_json, verdict
+from serving.core.promotion import ON_THE_HOLDOUT, Evidence, evidence_json, verdict, with_bar
 from serving.models import Decision, Deployment, Rollout
 from serving.services.rollouts import rollout_end
 from serving.services.switching import champion_pass_over, champion_set, deployment_locked
@@ -58,7 +58,7 @@ def deployment_consider(*, deployment_id: int) -> Decision | None:
     if candidate is None:
         return None
     champion = deployment.champion
-    found = evidence_of(champion) if champion else None
+    found = _with_bar(deployment, champion) if champion else None
     judged = verdict(found, evidence_of(candidate))
     if judged.action == "promote":
         champion_set(deployment, candidate)
@@ -134,14 +134,27 @@ def deployment_automatic_set(
 
 def evidence_of(version: ModelVersion) -> Evidence:
     metrics = version.metrics
+    basis = f"by {measured_on(metrics)}" if metrics.get("basis") else ON_THE_HOLDOUT
     return Evidence(
         version=version.number,
         accuracy=metrics.get("accuracy"),
         low=metrics.get("accuracy_low"),
         high=metrics.get("accuracy_high"),
         holdout_labels=version.holdout_labels,
-        **({"basis": f"by {measured_on(metrics)}"} if metrics.get("basis") else {}),
+        basis=basis,
     )
+
+
+def _with_bar(deployment: Deployment, champion: ModelVersion) -> Evidence:
+    """What champions before it set as a bar holds until a person decides, or other labels are told apart."""
+    found = evidence_of(champion)
+    last = Decision.objects.filter(model_version__learner__question=deployment.question_id).first()
+    before = last.previous if last is not None else None
+    if last is None or before is None or last.actor_id is not None or last.rollout_id is not None:
+        return found
+    if before.card.get("classes") != champion.card.get("classes"):
+        return found
+    return with_bar(found, Evidence(**last.evidence["champion"]))
 
 
 def _live_rollouts(question_id: int | OuterRef) -> QuerySet[Rollout]:

@@ -10,6 +10,7 @@ from labelling.models import Membership, User
 from serving.core.promotion import Evidence, verdict
 from serving.models import Decision, Deployment
 from serving.services.deployments import PromotionRefused, deployment_automatic_set, deployment_promote
+from serving.services.replay import decisions_replay
 from serving.tasks import tick
 from tests import factories
 from tests.serving import trained
@@ -40,6 +41,34 @@ def test_the_tick_promotes_what_is_no_worse_and_holds_what_is() -> None:
         champion, candidate = decision.evidence["champion"], decision.evidence["candidate"]
         again = verdict(Evidence(**champion) if champion else None, Evidence(**candidate))
         assert (again.action, again.rule, again.reason) == (decision.action, decision.rule, decision.reason)
+
+
+@pytest.mark.django_db
+def test_champions_do_not_get_worse_step_by_step() -> None:
+    project, person = trained.project(), factories.user()
+    trained.bare_version(project, 0.95, 0.93, 0.97)
+    tick()
+    second = trained.bare_version(project, 0.935, 0.91, 0.96)
+    tick()
+    third = trained.bare_version(project, 0.915, 0.89, 0.94)
+    tick()
+    tick()
+    assert Deployment.objects.get().champion == second
+    held = Decision.objects.first()
+    assert held is not None
+    assert (held.action, held.model_version) == ("hold", third)
+    assert held.reason.endswith("is below 93.0%, the lower bound of version 1, the best so far.")
+    fourth = trained.bare_version(project, 0.92, 0.9, 0.945)
+    tick()
+    assert Deployment.objects.get().champion == second, "what was held sets no bar, and takes none away"
+    assert all(replayed.same for replayed in decisions_replay())
+
+    # A person's word is the beginning of something new.
+    deployment_promote(project=project, version=fourth, actor=person, reason="The images have changed.")
+    deployment_automatic_set(project=project, automatic=True, actor=person)
+    newest = trained.bare_version(project, 0.905, 0.88, 0.93)
+    tick()
+    assert Deployment.objects.get().champion == newest
 
 
 @pytest.mark.django_db

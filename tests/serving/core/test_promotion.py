@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.core.promotion import Evidence, evidence_json, verdict
+from serving.core.promotion import Evidence, evidence_json, verdict, with_bar
 
 
 @st.composite
@@ -29,6 +29,18 @@ def test_every_verdict_has_a_rule_and_a_reason_that_fit_the_decision(
     assert 0 < len(judged.rule) <= 60
     assert str(candidate.version) in judged.reason or "Accuracy" in judged.reason
     assert len(judged.reason) <= 300
+
+
+@given(st.lists(measured(), min_size=2, max_size=30))
+def test_however_many_champions_follow_none_is_below_what_one_before_it_had_surely(
+    candidates: list[Evidence],
+) -> None:
+    champion, lows = candidates[0], [candidates[0].low or 0.0]
+    for candidate in candidates[1:]:
+        if verdict(champion, candidate).action == "promote":
+            assert (candidate.accuracy or 0.0) >= max(lows)
+            champion = with_bar(candidate, champion)
+            lows.append(candidate.low or 0.0)
 
 
 @given(measured(), measured())

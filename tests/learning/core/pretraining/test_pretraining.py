@@ -278,7 +278,8 @@ def test_softmatch_beats_the_features_it_began_with() -> None:
     images, labels = some_digits(700)
     start = pretrain(Lessons(images[:500]), PRETRAININGS["vicreg"], {"epochs": 2, "batch": 64}, 0)
     lessons = Lessons(images[:500], Answered(images[:40], labels[:40]))
-    # Rounding differs between kinds of processors, and so what is learned: the gain is several times as large.
+    # Rounding differs between kinds of processors, and so what is learned; the gain is several times as
+    # large as is asked.
     grown = pretrain(lessons, PRETRAININGS["softmatch"], {"epochs": 10, "batch": 64}, 0, network=start)
     right = []
     for network in (start, grown):
