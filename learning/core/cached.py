@@ -41,5 +41,9 @@ class CachedCommittee:
         ballots: NDArray[np.int64] = self.proba[:, X].argmax(axis=2).T  # (N, C)
         return ballots
 
+    def predict_proba(self, X: Rows) -> Floats:
+        consensus: Floats = self.proba[:, X].mean(axis=0)  # (N, K)
+        return consensus
+
     def vote_proba(self, X: Rows) -> Floats:
         return np.ascontiguousarray(self.proba[:, X].transpose(1, 0, 2))  # (N, C, K)

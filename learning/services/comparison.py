@@ -15,7 +15,7 @@ from learning.core.methods.folds import HeldOut, Rows, best_of, folds, held_out
 from learning.selectors import learner_of
 from learning.services.artifacts import embedder_load
 from learning.services.backbones import BackboneArtifact, backbone_artifact
-from learning.services.lessons import images_read
+from learning.services.lessons import Images, images_read
 
 FOLDS = 5
 TIMED = 16  # images that tell how long embedding takes
@@ -42,6 +42,10 @@ class _Known:
     classes: int
     holdout: NDArray[np.bool_]
 
+    def only(self, places: list[int]) -> "_Known":
+        items = [self.items[place] for place in places]
+        return _Known(items, self.labels[places], self.classes, self.holdout[places])
+
 
 def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifact]) -> Comparison:
     """By how likely labels held back are to the plain linear classifier on the features of each backbone.
@@ -54,6 +58,9 @@ def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifac
     if learner is None:
         return Comparison(f"The project has no learner yet to compare features for: {KEPT}")
     used = backbone_artifact(name=learner.backbone)
+    # An image whose file is gone says nothing of features, and must not cost those that took hours.
+    images, there = images_read(items=known.items, size=used.input_size)
+    known = known.only(there)
     every = [used, *{one.name: one for one in candidates if one.name != used.name}.values()]
     if taught := [one.name for one in every if one.saw_labels]:
         asked = np.flatnonzero(known.holdout)
@@ -71,7 +78,7 @@ def backbones_compared(*, project: Project, candidates: Sequence[BackboneArtifac
         ]
     if not parts or len(np.unique(known.labels[parts[0][0]])) < 2:
         return Comparison(f"No class has two labels yet to compare features by: {KEPT}")
-    data = [_embedded(one, known) for one in every]
+    data = [_embedded(used, known, images), *(_embedded(one, known) for one in every[1:])]
     found = [held_out(_fit, one, parts) for one in data]
     best, surely = best_of(found)
     beside = ", ".join(
@@ -118,12 +125,11 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _embedded(backbone: BackboneArtifact, known: "_Known") -> TrainingData:
-    images, readable = images_read(items=known.items, size=backbone.input_size)
-    if len(readable) != len(known.items):
-        broken = known.items[min(set(range(len(known.items))) - set(readable))]
-        raise ValueError(f"The labelled image '{broken.name}' no longer decodes: restore its file.")
+def _embedded(backbone: BackboneArtifact, known: "_Known", images: Images | None = None) -> TrainingData:
+    """`images`: the known ones in the backbone's size, if they are read already."""
     embedder = embedder_load(digest=backbone.digest)
+    if images is None:
+        images, _ = images_read(items=known.items, size=backbone.input_size)
     parts = [embedder.embed(images[i : i + 64]) for i in range(0, len(images), 64)]
     return TrainingData(np.concatenate(parts), known.labels, known.classes, parts=backbone.parts)
 
@@ -137,7 +143,10 @@ def _known(project: Project) -> _Known:
     every = list(labelled(learner.question))
     chosen = []
     for split in (Item.Split.POOL, Item.Split.HOLDOUT):
-        chosen += [one for one in every if one[2] == split][:COMPARED]
+        of_split = [one for one in every if one[2] == split]
+        # Not the first ones: images are often imported class by class.
+        some = np.random.default_rng(0).permutation(len(of_split))[:COMPARED]
+        chosen += [of_split[place] for place in np.sort(some)]
     items = Item.objects.in_bulk([pk for pk, _, _ in chosen])
     there = [one for one in chosen if one[0] in items]
     return _Known(

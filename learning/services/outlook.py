@@ -37,7 +37,7 @@ class Outlook(TypedDict):
 def probes_of(count: int, labelled: NDArray[np.int64]) -> NDArray[np.int64]:
     """At most PROBES of `count` rows, evenly spread, of those that are not `labelled`."""
     free = np.setdiff1d(np.arange(count), labelled)
-    return free[:: max(1, len(free) // PROBES)]
+    return free[:: max(1, -(-len(free) // PROBES))]
 
 
 def outlook_of(

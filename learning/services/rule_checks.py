@@ -91,7 +91,7 @@ def _result(reckoned: Reckoned, classes: list[Label]) -> dict[str, Any]:
     if reckoned.model is None:
         table: list[RuleRow | None] = [None] * len(reckoned.rules)
     else:
-        table = list(rule_table(said.votes, reckoned.model.soft, reckoned.known))
+        table = list(rule_table(said.votes, reckoned.model, reckoned.known))
     rows = {}
     for place, (rule, row) in enumerate(zip(reckoned.rules, table, strict=True)):
         error = said.errors[place] or _why_silent(rule, row)

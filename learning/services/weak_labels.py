@@ -76,7 +76,7 @@ def weak_labels(*, learner: Learner, snapshot: Snapshot, embeddings: PoolEmbeddi
         "voted": int(spoken.sum()),
         "learned": len(free),
     }
-    soft = model.soft[free]
+    soft = model.soft_of(free)
     trainable = len(np.union1d(snapshot.pool.labels, soft.argmax(axis=1))) > 1
     return WeakLabels(reckoned, said.rows[free], soft, record, trainable)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
 ABSTAIN = -1
@@ -25,10 +26,21 @@ Estimate = Callable[[Floats, float], Floats]
 
 @dataclass(frozen=True)
 class LabelModel:
-    soft: NDArray[np.float64]  # (n, K), the prior where every rule abstained
+    # Rules say the same of many items: each case is there once, (c, K), and which case an item is, (n,).
+    cases: NDArray[np.float64]
+    place: NDArray[np.int64]
     prior: NDArray[np.float64]  # (K,)
     confusion: NDArray[np.float64]  # (m, K, K + 1): rule, true label, vote; the last vote is an abstention
     log_likelihood: list[float]  # after each step; of Dawid-Skene with SMOOTH = 0, it never falls
+
+    @property
+    def soft(self) -> NDArray[np.float64]:
+        """(n, K), the prior where every rule abstained. Of a big pool rather `soft_of` some."""
+        return self.cases[self.place]
+
+    def soft_of(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(r,) -> (r, K)"""
+        return self.cases[self.place[items]]
 
 
 def checked(votes: Votes, classes: int) -> Votes:
@@ -76,36 +88,45 @@ def one_accuracy(
 def _em(
     votes: Votes, classes: int, known: Votes | None, smooth: float, steps: int, estimate: Estimate
 ) -> LabelModel:
-    # Rules say the same of many items: each case is reckoned once, however large the pool.
     table = np.column_stack(
         [checked(votes, classes), np.full(len(votes), ABSTAIN) if known is None else known]
     )
     cases, place, count = np.unique(table, axis=0, return_inverse=True, return_counts=True)
-    hot = np.eye(classes + 1)[cases[:, :-1]]  # (n, m, K + 1), abstentions last
-    person = np.eye(classes + 1)[cases[:, -1]][:, :classes]  # (n, K), zeros where nobody labelled it
-    by_person, said = person.any(axis=1), (cases[:, :-1] != ABSTAIN).any(axis=1)
-    weight = count * np.where(by_person, _weight_of_a_person(count * said, by_person), 1.0)
+    said = np.where(cases[:, :-1] == ABSTAIN, classes, cases[:, :-1])  # (c, m), abstentions last
+    # Sparse, (K + 1, c) a rule: with a thousand classes all of it would be gigabytes of zeros.
+    hot = [_one_hot(one, classes + 1) for one in said.T]
+    person = np.eye(classes + 1)[cases[:, -1]][:, :classes]  # (c, K), zeros where nobody labelled it
+    by_person, spoken = person.any(axis=1), (said != classes).any(axis=1)
+    weight = count * np.where(by_person, _weight_of_a_person(count * spoken, by_person), 1.0)
     # How frequent a label is comes from people: rules need not speak of the labels evenly.
     frequent = count @ person + A_CLASS
     prior = frequent / frequent.sum()
-    total = hot[:, :, :classes].sum(axis=1) + 1e-3
+    total = sum(one[:classes].toarray().T for one in hot) + 1e-3
     soft = np.where(by_person[:, None], person, total / total.sum(axis=1, keepdims=True))  # majority
     history: list[float] = []
     confusion = np.empty(0)
     for _ in range(steps):
         # M: counts, weighted by how likely each label is.
-        counts = np.einsum("n,nk,nmv->mkv", weight, soft, hot)
+        weighted = weight[:, None] * soft
+        counts = np.stack([(one @ weighted).T for one in hot])  # (m, K, K + 1)
         confusion = estimate(counts, smooth)
         # E: the posterior of each item's label.
-        joint = np.log(prior) + np.einsum("nmv,mkv->nk", hot, np.log(np.maximum(confusion, 1e-12)))
+        told = np.log(np.maximum(confusion, 1e-12))
+        joint = np.log(prior) + sum(one[:, votes].T for one, votes in zip(told, said.T, strict=True))
         evidence = logsumexp(joint, axis=1)
         soft = np.where(by_person[:, None], person, np.exp(joint - evidence[:, None]))
         seen = np.where(by_person, (person * joint).sum(axis=1), evidence)
         history.append(float(weight @ seen / weight.sum()))
         if len(history) > 1 and abs(history[-1] - history[-2]) < TOLERANCE:
             break
-    soft = np.where((said | by_person)[:, None], soft / soft.sum(axis=1, keepdims=True), prior)
-    return LabelModel(soft[place.ravel()], prior, confusion, history)
+    soft = np.where((spoken | by_person)[:, None], soft / soft.sum(axis=1, keepdims=True), prior)
+    return LabelModel(soft, place.ravel(), prior, confusion, history)
+
+
+def _one_hot(said: Votes, width: int) -> csr_array:
+    """(c,) -> (width, c)"""
+    count = len(said)
+    return csr_array((np.ones(count), (said, np.arange(count))), shape=(width, count))
 
 
 def _every_cell(counts: Floats, smooth: float) -> Floats:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.core.weak.label_model import ABSTAIN, Votes, checked
+from learning.core.weak.label_model import ABSTAIN, LabelModel, Votes, checked
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class RuleRow:
     accuracy: float | None  # of those
 
 
-def rule_table(votes: Votes, soft: NDArray[np.float64], human: NDArray[np.int64]) -> list[RuleRow]:
-    """One row a rule. `votes` (n, m), `soft` (n, K), `human` (n,) people's labels, -1 where there is none."""
-    checked(votes, soft.shape[1])
+def rule_table(votes: Votes, model: LabelModel, human: NDArray[np.int64]) -> list[RuleRow]:
+    """One row a rule. `votes` (n, m), their model, `human` (n,) people's labels, -1 where there is none."""
+    checked(votes, len(model.prior))
     spoke = votes != ABSTAIN  # (n, m)
     rows = []
     for rule in range(votes.shape[1]):
@@ -37,7 +37,7 @@ def rule_table(votes: Votes, soft: NDArray[np.float64], human: NDArray[np.int64]
                 coverage=float(own.mean()),
                 overlap=float(along.mean()),
                 conflict=float(against.mean()),
-                estimated_accuracy=_estimated(soft, votes[:, rule], own)
+                estimated_accuracy=_estimated(model, votes[:, rule], own)
                 if along.any() or known.any()
                 else None,
                 checked=int(known.sum()),
@@ -47,5 +47,5 @@ def rule_table(votes: Votes, soft: NDArray[np.float64], human: NDArray[np.int64]
     return rows
 
 
-def _estimated(soft: NDArray[np.float64], votes: Votes, own: NDArray[np.bool_]) -> float:
-    return float(soft[own, votes[own]].mean())
+def _estimated(model: LabelModel, votes: Votes, own: NDArray[np.bool_]) -> float:
+    return float(model.cases[model.place[own], votes[own]].mean())

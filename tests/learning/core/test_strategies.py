@@ -176,6 +176,13 @@ def test_disagreement_is_the_entropy_of_the_votes_and_ties_are_ordered_by_diverg
             assert (scores[i] > scores[j]) == (brute[i] > brute[j])
 
 
+def test_consensus_entropy_is_that_of_the_members_mean() -> None:
+    pool = a_pool()
+    assert pool.committee is not None
+    brute = stats.entropy(pool.committee.mean(axis=0), axis=1)
+    np.testing.assert_allclose(scores_of("consensus-entropy", pool), brute)
+
+
 class LearnerOfModal:
     on_transformed = False
 

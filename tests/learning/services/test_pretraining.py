@@ -14,7 +14,7 @@ from learning.core.export import head_read
 from learning.core.networks import pretrain as training_loop
 from learning.models import EmbeddingShard, Learner, ModelVersion, PretrainingRun, Work
 from learning.selectors import backbones_of
-from learning.services import features
+from learning.services import comparison, features
 from learning.services.artifacts import artifact_get
 from learning.services.backbones import backbone_artifact, backbone_store
 from learning.services.comparison import backbones_compared, comparison_seconds
@@ -172,6 +172,24 @@ def test_a_backbone_in_use_that_saw_the_labels_is_not_asked_these() -> None:
     # Neither saw labels: all those of the pool can be asked.
     Learner.objects.filter(project=project).update(backbone="efficientnet-lite0")
     assert "of 40 held-back images" in backbones_compared(project=project, candidates=[plain]).note
+    # An image that is gone by now costs itself alone, not the features that were learned for hours.
+    lost = Item.objects.filter(project=project, split=Item.Split.POOL, consensus__isnull=False).first()
+    assert lost is not None
+    default_storage.delete(lost.path)
+    assert "of 39 held-back images" in backbones_compared(project=project, candidates=[plain]).note
+
+
+def test_of_many_labels_those_that_compare_are_drawn_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    project, truth = digits_project(120)
+    embed_all()
+    label_items(project, truth, 60)
+    everything = {item.pk for item in comparison._known(project).items}
+    assert len(everything) == 60
+    monkeypatch.setattr(comparison, "COMPARED", 20)
+    drawn = {item.pk for item in comparison._known(project).items}
+    # An import class by class would leave the last ones out.
+    assert len(drawn) == 20
+    assert len(drawn & set(sorted(everything)[30:])) > 4
 
 
 def test_minutes_are_for_comparing_and_exporting_too(monkeypatch: pytest.MonkeyPatch) -> None:

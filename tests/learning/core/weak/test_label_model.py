@@ -1,5 +1,6 @@
 """The label model finds who is right without being told, and its probabilities are Bayes' own."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -75,7 +76,8 @@ def test_votes_that_make_no_sense_are_refused(votes: NDArray[np.int64], sentence
 
 def test_the_table_counts_what_a_person_would_count() -> None:
     votes = np.array([[0, 0, -1], [0, 1, -1], [1, -1, -1], [-1, -1, -1]])
-    first, second, third = rule_table(votes, np.eye(2)[[0, 0, 1, 0]], np.array([0, 1, -1, -1]))
+    believed = LabelModel(np.eye(2), np.array([0, 0, 1, 0]), np.full(2, 0.5), np.empty(0), [])
+    first, second, third = rule_table(votes, believed, np.array([0, 1, -1, -1]))
     assert (first.coverage, first.overlap, first.conflict) == (0.75, 0.5, 0.25)
     assert (first.estimated_accuracy, first.checked, first.accuracy) == (1.0, 2, 0.5)
     assert (second.estimated_accuracy, second.accuracy) == (0.5, 1.0)
@@ -116,3 +118,17 @@ def test_what_people_said_stands_and_judges_the_rules() -> None:
     assert judged.soft[unlabelled, 0].mean() < 0.7
     np.testing.assert_array_equal(judged.soft[known != ABSTAIN], np.eye(3)[known[known != ABSTAIN]])
     assert (np.diff(dawid_skene(votes, 3, known=known, smooth=0.0).log_likelihood) >= -1e-9).all()
+
+
+def test_a_thousand_classes_and_a_big_pool_take_no_gigabytes() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 1000, 200_000)
+    # Rules that each speak of few labels: some hundred cases among all items.
+    votes = np.where(truth[:, None] % 100 == np.arange(3), truth[:, None], ABSTAIN)
+    tracemalloc.start()
+    found = fitting_model(votes, 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300e6, "of all items alone 1,600 MB"
+    spoken = np.flatnonzero((votes != ABSTAIN).any(axis=1))[:50]
+    assert (found.soft_of(spoken).argmax(axis=1) == truth[spoken]).all()
