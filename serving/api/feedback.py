@@ -3,10 +3,10 @@ import uuid
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound, ParseError
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from labelling.api.bodies import JsonBody
 from serving.api.base import Conflict, ProjectApiView
 from serving.api.schema import ERRORS, FeedbackRequest, FeedbackResponse
 from serving.api.uploads import check_length
@@ -20,7 +20,7 @@ MAX_FEEDBACK = 4 * 1024
 class FeedbackView(ProjectApiView):
     api = "feedback"
     scope = Scope.FEEDBACK
-    parser_classes = [JSONParser]
+    parser_classes = [JsonBody]
 
     @extend_schema(
         operation_id="feedback",
@@ -44,10 +44,7 @@ class FeedbackView(ProjectApiView):
     )
     def post(self, request: Request, slug: str, prediction_id: str) -> Response:
         check_length(request, MAX_FEEDBACK)
-        try:
-            label = request.data.get("label") if isinstance(request.data, dict) else None
-        except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
+        label = request.data.get("label") if isinstance(request.data, dict) else None
         if not isinstance(label, str):
             raise ParseError('Send a JSON object with the label\'s name: {"label": "7"}.')
         try:

@@ -1,6 +1,7 @@
 import pytest
 from django.test import Client
 
+from labelling.models import Membership
 from tests import factories
 
 
@@ -20,3 +21,29 @@ def test_a_body_that_django_will_not_read_gets_a_sentence(client: Client) -> Non
     answer = client.post(f"/api/v1/projects/{project.slug}/leases", {"holding": ["1"] * 1001, "count": "1"})
     assert answer.status_code == 400
     assert "exceeded" in answer.json()["detail"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('{"action": "\\ud800"}', "The JSON holds half a surrogate pair, which is no character."),
+        ('{"\\udfff": 1}', "The JSON holds half a surrogate pair, which is no character."),
+        (50_000 * "[" + 50_000 * "]", "The JSON is nested too deeply."),
+    ],
+)
+def test_json_that_no_answer_could_hold_gets_a_sentence(client: Client, body: str, sentence: str) -> None:
+    project = factories.project()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    address = f"/api/v1/projects/{project.slug}/augmentation"
+    answer = client.patch(address, body, content_type="application/json")
+    assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
+
+
+@pytest.mark.django_db
+def test_a_whole_surrogate_pair_is_a_character(client: Client) -> None:
+    project = factories.project()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    address = f"/api/v1/projects/{project.slug}/augmentation"
+    answer = client.patch(address, '{"action": "\\ud83d\\ude00"}', content_type="application/json")
+    assert (answer.status_code, answer.json()) == (400, {"detail": 'action: "😀" is not a valid choice.'})
