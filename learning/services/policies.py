@@ -23,6 +23,7 @@ FORMAT = "quern-augmentation-policy"
 SIZE = 32
 PICTURED = 8
 DEFAULT = "views"
+MOST_BYTES, DEEPEST = 1_000_000, 20  # of an exported policy; what Quern writes has 8 levels
 PATIENCE = timedelta(minutes=10)  # until a worker that was asked for examples is taken to be gone
 
 
@@ -40,8 +41,8 @@ def policy_keep(
     """
     if known := AugmentationPolicy.objects.filter(project=project, digest=policy.digest).first():
         return known
-    if not name or len(name) > 60 or name in AUGMENTATIONS:
-        raise ValidationError(f"A policy cannot be called '{name[:70]}': give it 1 to 60 letters of its own.")
+    if not name or len(name) > 60 or not name.isprintable() or name in AUGMENTATIONS:
+        raise ValidationError(f"A policy cannot be called {name[:70]!r}: give it 1 to 60 letters of its own.")
     try:
         with transaction.atomic():
             return AugmentationPolicy.objects.create(
@@ -60,6 +61,8 @@ def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
     """Keep what `policy_export` wrote, here or elsewhere. Raises ValidationError, with a sentence."""
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise ValidationError(f'This is not an exported policy: its "format" must be "{FORMAT}".')
+    if wrong := _not_stored(data):
+        raise ValidationError(f"An exported policy cannot {wrong}.")
     evidence, name = data.get("evidence", {}), data.get("name")
     if not isinstance(evidence, Mapping) or not isinstance(name, str):
         raise ValidationError('An exported policy has a "name" and an object of "evidence".')
@@ -67,15 +70,35 @@ def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
         policy = policy_from(data.get("policy"))
     except ValueError as error:
         raise ValidationError(str(error)) from error
-    try:
-        written = json.dumps([name, evidence], allow_nan=False)
-    except (ValueError, RecursionError) as error:
+    if data.get("digest", policy.digest) != policy.digest:
         raise ValidationError(
-            "The evidence of a policy cannot hold NaN, infinities or deep nesting."
-        ) from error
-    if "\\u0000" in written:
-        raise ValidationError("Neither name nor evidence of a policy can hold a NUL character.")
+            "This policy is not the one that was exported, and its evidence is of another: leave out "
+            '"digest" and "evidence".'
+        )
     return policy_keep(project=project, policy=policy, name=name.strip(), evidence=evidence)
+
+
+def _not_stored(data: Mapping[str, Any]) -> str:
+    """What of it could not be stored, or not be read again, as words after "cannot"; "" if nothing."""
+    if _deeper(data, DEEPEST):
+        return f"be nested deeper than {DEEPEST} levels"
+    try:
+        written = json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "hold half a surrogate pair, which is no character"
+    except ValueError:
+        return "hold NaN or infinities"
+    if b"\\u0000" in written:
+        return "hold a NUL character"
+    return f"be larger than {MOST_BYTES:,} bytes" if len(written) > MOST_BYTES else ""
+
+
+def _deeper(data: object, levels: int) -> bool:
+    """Whether lists and objects lie in one another more than so many times."""
+    if not isinstance(data, Mapping | list):
+        return False
+    inner = data.values() if isinstance(data, Mapping) else data
+    return levels == 0 or any(_deeper(one, levels - 1) for one in inner)
 
 
 def policy_delete(*, policy: AugmentationPolicy) -> None:

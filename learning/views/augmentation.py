@@ -28,7 +28,7 @@ from learning.policy_selectors import (
 )
 from learning.selectors import learner_of, worker_words
 from learning.services.learners import learner_update
-from learning.services.policies import policy_delete, policy_export, policy_import
+from learning.services.policies import MOST_BYTES, policy_delete, policy_export, policy_import
 from learning.services.policy_search import (
     LIVE,
     policy_search_end,
@@ -39,7 +39,6 @@ from learning.services.policy_search import (
 from learning.views.words import percent, time_words
 
 ACTS = {"pause": policy_search_pause, "resume": policy_search_resume, "end": policy_search_end}
-MOST_BYTES = 1_000_000
 
 
 class AugmentationView(LoginRequiredMixin, View):

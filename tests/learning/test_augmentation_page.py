@@ -162,7 +162,9 @@ def test_a_policy_is_exported_imported_and_used(project: Project, manager: Clien
         (100_000 * b"[", "is not JSON"),
         (b"[]", "This is not an exported policy"),
         (data.replace(b'"by hand"', b"NaN"), "cannot hold NaN"),
-        (data.replace(b'"by hand"', rb'"\u0000"'), "can hold a NUL character"),
+        (data.replace(b'"by hand"', rb'"\u0000"'), "cannot hold a NUL character"),
+        (data.replace(b'"by hand"', rb'"\ud800"'), "cannot hold half a surrogate pair"),
+        (data.replace(b'"rotate"', rb'"\ud800"'), "cannot hold half a surrogate pair"),
         (huge, "probability and magnitude lie between 0 and 1"),
     ):
         file = io.BytesIO(wrong)

@@ -31,6 +31,13 @@ pytestmark = pytest.mark.django_db
 POLICY = Policy(((Applied("rotate", 0.5, 0.5),),))
 
 
+def nested(levels: int) -> list[object]:
+    made: list[object] = []
+    for _ in range(levels - 1):
+        made = [made]
+    return made
+
+
 def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> None:
     project, other = factories.project(), factories.project()
     kept = policy_keep(project=project, policy=POLICY, name="mine", evidence={"trials": 3})
@@ -52,7 +59,8 @@ def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> No
     assert kept.pictures == ""
     AugmentationPolicy.objects.update(picture_asked_at=None)
     assert policies_to_picture() == []
-    changed = {**data, "policy": Policy(((Applied("invert", 0.5, 0.5),),)).as_json()}
+    inverts = {**data, "policy": Policy(((Applied("invert", 0.5, 0.5),),)).as_json()}
+    changed = {name: value for name, value in inverts.items() if name != "digest"}
     for bad, sentence in (
         ({"format": "x"}, "not an exported policy"),
         ([], "not an exported policy"),
@@ -60,10 +68,24 @@ def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> No
         ({**data, "policy": {}}, "A policy is written as"),
         ({**changed, "name": ""}, "give it 1 to 60 letters"),
         ({**changed, "name": "none"}, "give it 1 to 60 letters"),
+        ({**changed, "name": "two\nlines"}, "give it 1 to 60 letters"),
+        ({**changed, "name": "gpj.\u202eresu"}, "give it 1 to 60 letters"),
+        ({**changed, "name": "half \ud800"}, "cannot hold half a surrogate pair"),
         (changed, "Another policy is called 'mine'"),
+        # Its evidence would speak for a policy that it was not found for.
+        (inverts, "not the one that was exported"),
+        ({**inverts, "digest": None}, "not the one that was exported"),
+        ({**changed, "name": "new", "evidence": {"trials": float("inf")}}, "cannot hold NaN or infinities"),
+        ({**changed, "name": "new", "evidence": {"a": "\0"}}, "cannot hold a NUL character"),
+        # What is written by a shallow call, a deeper one could not read again.
+        ({**changed, "name": "new", "evidence": {"a": nested(900)}}, "nested deeper than 20 levels"),
+        ({**changed, "name": "new", "evidence": {"a": "a" * 1_000_000}}, "larger than 1,000,000 bytes"),
     ):
         with pytest.raises(ValidationError, match=sentence):
             policy_import(project=other, data=bad)
+    assert list(AugmentationPolicy.objects.filter(project=other)) == [imported]
+    deep = {**changed, "name": "über 😀", "evidence": {"a": nested(18)}}
+    assert policy_import(project=other, data=deep).evidence == {"a": nested(18)}
 
 
 def test_networks_learn_with_what_the_project_chose(monkeypatch: pytest.MonkeyPatch) -> None:
