@@ -134,12 +134,13 @@ def _do(search: PolicySearch, ask_for_help: AskForHelp) -> None:
         if batch[0].kind == "search" and (first.kind != "search" if first else over):
             session.enough()
             continue
+        work_owned(search, stage=_stage(batch[0]))
         trials_add(search=search, trials=batch)
         rewards = _judged(search, batch, ask_for_help)
         session.tell(rewards)
         now = time.monotonic()
         search.seconds, since = search.seconds + now - since, now
-        work_owned(search, seconds=search.seconds, spared=search.spared, stage=_stage(batch[0]))
+        work_owned(search, seconds=search.seconds, spared=search.spared)
         if batch[0].kind == "search":
             _picture_best(search)
     _finish(search, session.verdict())

@@ -119,6 +119,19 @@ def test_what_is_found_is_kept_with_its_evidence_whoever_dies(monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("quick_finals")
+def test_its_stage_is_that_of_the_trials_under_way() -> None:
+    project = labelled_project()
+    search = policy_search_request(project=project, config={**QUICK, "trials": 2})
+    stages: list[str] = []
+
+    def looks(search_id: int) -> None:
+        stages.append(PolicySearch.objects.get(pk=search_id).stage)
+
+    assert policy_search_do(search_id=search.pk, ask_for_help=looks)
+    assert stages == ["trying policies", "trying the best again", "comparing the winner"]
+
+
+@pytest.mark.usefixtures("quick_finals")
 def test_it_is_paused_and_goes_on_and_is_helped(monkeypatch: pytest.MonkeyPatch) -> None:
     project = labelled_project()
     search = policy_search_request(project=project, config={**QUICK, "search": "random"})
