@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDenied
 from rest_framework.request import Request
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import Serializer, ValidationError
 
 from labelling.models import User
 
@@ -20,6 +20,16 @@ def sender(request: Request) -> User:
     if meant is not None and meant != request.user.pk:
         raise PermissionDenied("This page belongs to someone else than the person who is signed in now.")
     return request.user
+
+
+class ExactSerializer(Serializer[dict[str, Any]]):
+    """Refuses what it does not know: a misspelt setting would be left out without a word."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        known = [name for name, field in self.fields.items() if not field.read_only]
+        if unknown := set(self.initial_data) - set(known):
+            raise ValidationError(f"'{min(unknown)[:40]}' cannot be sent here, only: {', '.join(known)}.")
+        return attrs
 
 
 def checked(serializer: Serializer[dict[str, Any]]) -> dict[str, Any]:

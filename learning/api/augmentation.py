@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
-from labelling.api.requests import checked, sender
+from labelling.api.requests import ExactSerializer, checked, sender
 from labelling.models import Membership, Project
 from labelling.selectors import project_for
 from learning.core.policy_search import SEARCHES
@@ -36,7 +36,7 @@ from learning.services.policy_search import (
 ACTS = {"pause": policy_search_pause, "resume": policy_search_resume}
 
 
-class BeginSerializer(serializers.Serializer[dict[str, Any]]):
+class BeginSerializer(ExactSerializer):
     config = serializers.DictField(required=False, help_text="Any part of what `usual` shows.")
     minutes = serializers.FloatField(
         required=False, allow_null=True, help_text="No further proposals after so many."

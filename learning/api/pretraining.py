@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 from rest_framework.views import APIView
 
-from labelling.api.requests import checked, sender
+from labelling.api.requests import ExactSerializer, checked, sender
 from labelling.models import Membership, Project
 from labelling.selectors import project_for
 from learning.core.pretraining import PRETRAININGS
@@ -28,7 +28,7 @@ class WaySerializer(serializers.Serializer[dict[str, Any]]):
     lacking = serializers.CharField(help_text="What it needs and the project has not yet; empty if nothing.")
 
 
-class PretrainingRunSerializer(serializers.Serializer[dict[str, Any]]):
+class PretrainingRunSerializer(ExactSerializer):
     method = serializers.CharField()
     minutes = serializers.FloatField(
         required=False, help_text="About how long all of it may take, comparing included."

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from labelling.models import Membership
-from learning.models import PolicySearch
+from learning.models import PolicySearch, PretrainingRun
 from learning.services.learners import learners_ensure
 from tests import factories
 from tests.learning.digits import digits_project, label_items
@@ -49,3 +49,31 @@ def test_a_bad_request_gets_one_sentence(manager: Client, config: str, sentence:
     )
     assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
     assert not PolicySearch.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "sentence"),
+    [
+        ("augmentation", {"trials": 5}, "'trials' cannot be sent here, only: config, minutes."),
+        ("augmentation", {"mintues": 5}, "'mintues' cannot be sent here, only: config, minutes."),
+        (
+            "learner/pretraining",
+            {"method": "vicreg", "batch_size": 32},
+            "'batch_size' cannot be sent here, only: method, minutes, batch.",
+        ),
+        (
+            "learner/pretraining",
+            {"method": "vicreg", "state": "done"},
+            "'state' cannot be sent here, only: method, minutes, batch.",
+        ),
+    ],
+)
+def test_a_setting_in_the_wrong_place_is_not_left_out_without_a_word(
+    manager: Client, address: str, body: dict[str, object], sentence: str
+) -> None:
+    answer = manager.post(
+        f"/api/v1/projects/{manager.defaults['SLUG']}/{address}", body, content_type="application/json"
+    )
+    assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
+    assert not PolicySearch.objects.exists()
+    assert not PretrainingRun.objects.exists()
