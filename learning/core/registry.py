@@ -5,6 +5,8 @@ import pkgutil
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+from learning.core.shown import shown
+
 
 class Named(Protocol):
     @property
@@ -27,7 +29,7 @@ def plural(kind: str) -> str:
 
 def find(registry: dict[str, Entry], name: str, kind: str) -> Entry:
     if not isinstance(name, str) or name not in registry:
-        raise ValueError(f"There is no {kind} '{name}'; there are: {', '.join(registry)}.")
+        raise ValueError(f"There is no {kind} {shown(name)}; there are: {', '.join(registry)}.")
     return registry[name]
 
 

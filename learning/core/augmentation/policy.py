@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from learning.core.augmentation.base import OPERATIONS
 from learning.core.augmentation.grouped import Choice, apply_groups
 from learning.core.lazy import lazy
+from learning.core.shown import shown
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +33,7 @@ class Applied:
     def __post_init__(self) -> None:
         if self.operation not in OPERATIONS:
             known = ", ".join(OPERATIONS)
-            raise ValueError(f"There is no operation '{self.operation}'; there are: {known}.")
+            raise ValueError(f"There is no operation {shown(self.operation)}; there are: {known}.")
         for name, value in (("probability", self.probability), ("magnitude", self.magnitude)):
             if not 0 <= value <= 1:
                 raise ValueError(f"The {name} of {self.operation} must lie between 0 and 1, not be {value}.")
@@ -131,7 +132,9 @@ def _applied(data: object, number: int) -> Applied:
         raise ValueError(f"An operation of sub-policy {number} must have just {', '.join(fields)}.")
     for name, kind in fields.items():
         if not isinstance(data[name], kind) or isinstance(data[name], bool):
-            raise ValueError(f"The {name} of an operation of sub-policy {number} cannot be {data[name]!r}.")
+            raise ValueError(
+                f"The {name} of an operation of sub-policy {number} cannot be {shown(data[name])}."
+            )
     try:
         return Applied(data["operation"], float(data["probability"]), float(data["magnitude"]))
     except OverflowError:

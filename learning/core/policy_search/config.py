@@ -9,6 +9,7 @@ from learning.core.augmentation import AUGMENTATIONS, Policy, policy_from
 from learning.core.policy_search.base import SEARCHES
 from learning.core.policy_search.plan import ChildPlan
 from learning.core.policy_search.space import SearchSpace, space_from
+from learning.core.shown import shown
 
 TRIALS = (1, 100_000)
 TOGETHER = (1, 256)
@@ -34,11 +35,17 @@ class SearchConfig:
         _whole("trials", self.trials, TRIALS)
         _whole("trials at once", self.together, TOGETHER)
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**31:
-            raise ValueError(f"The seed must be a whole number from 0 to 2,147,483,647, not {self.seed!r}.")
+            raise ValueError(
+                f"The seed must be a whole number from 0 to 2,147,483,647, not {shown(self.seed)}."
+            )
         if not (_number(self.rate) and 0 < self.rate <= 1):
-            raise ValueError(f"The controller's learning rate must lie between 0 and 1, not be {self.rate}.")
+            raise ValueError(
+                f"The controller's learning rate must lie between 0 and 1, not be {shown(self.rate)}."
+            )
         if not (_number(self.fraction) and 0 < self.fraction <= 1):
-            raise ValueError(f"The fraction of the labels must lie between 0 and 1, not be {self.fraction}.")
+            raise ValueError(
+                f"The fraction of the labels must lie between 0 and 1, not be {shown(self.fraction)}."
+            )
         for name, policy in self.rivals.items():
             if policy is None:
                 registry.find(AUGMENTATIONS, name, "augmentation")
@@ -68,10 +75,10 @@ def config_from(data: Mapping[str, Any]) -> SearchConfig:
 def _known(what: str, data: object, kind: type[SearchConfig | SearchSpace | ChildPlan]) -> dict[str, Any]:
     """A copy, in which nothing is unknown."""
     if not isinstance(data, Mapping):
-        raise ValueError(f"The {what} must be an object of settings, not {data!r}.")
+        raise ValueError(f"The {what} must be an object of settings, not {shown(data)}.")
     names = [one.name for one in fields(kind)]
     if unknown := set(data) - set(names):
-        raise ValueError(f"A {what} has no '{min(unknown)}'; it has {', '.join(names)}.")
+        raise ValueError(f"A {what} has no {shown(min(unknown))}; it has {', '.join(names)}.")
     return dict(data)
 
 
@@ -83,5 +90,5 @@ def _whole(what: str, value: object, limits: tuple[int, int]) -> None:
     low, high = limits
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(
-            f"The number of {what} must be a whole number from {low} to {high:,}, not {value!r}."
+            f"The number of {what} must be a whole number from {low} to {high:,}, not {shown(value)}."
         )

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 def too_few(labels: NDArray[np.int64], classes: int) -> str:
     """Why nothing can be judged on these labels, in a sentence; "" if it can."""
     if len(labels) < classes:
-        return f"There are {len(labels)} labels for {classes} classes: a search needs one of each at least."
+        are = "is 1 label" if len(labels) == 1 else f"are {len(labels)} labels"
+        return f"There {are} for {classes} classes: a search needs one of each at least."
     found, counts = np.unique(labels, return_counts=True)
     if len(found) < 2:
         return "All labels are of one class: a policy is judged by telling classes apart, so label another."

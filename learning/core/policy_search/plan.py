@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from learning.core.shown import shown
+
 WIDTHS = {"small": (16, 32, 64), "medium": (32, 64, 128)}
 DEPTHS = {"small": 1, "medium": 2}  # convolutions of each of the three stages
 # A small child sees pictures at half their side: a quarter of the work, and hardly less to see.
@@ -22,13 +24,15 @@ class ChildPlan:
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, str) or self.size not in WIDTHS:
-            raise ValueError(f"There is no child '{self.size}'; there are: {', '.join(WIDTHS)}.")
+            raise ValueError(f"There is no child {shown(self.size)}; there are: {', '.join(WIDTHS)}.")
         for what, value, (low, high) in (
             ("looked_at", self.looked_at, LOOKED_AT),
             ("batch", self.batch, BATCH),
         ):
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"A child's {what} must be whole, from {low:,} to {high:,}, not {value!r}.")
+                raise ValueError(
+                    f"A child's {what} must be whole, from {low:,} to {high:,}, not {shown(value)}."
+                )
         number = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
         if not (number and 0 < self.rate < 1):
-            raise ValueError(f"A child's learning rate must lie between 0 and 1, not be {self.rate!r}.")
+            raise ValueError(f"A child's learning rate must lie between 0 and 1, not be {shown(self.rate)}.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from learning.core.augmentation import OPERATIONS, Applied, Policy
+from learning.core.shown import shown
 
 # A policy as the numbers that make it: operation, probability, magnitude, and so on.
 Choices = tuple[int, ...]
@@ -32,8 +33,8 @@ class SearchSpace:
         if not self.operations:
             raise ValueError("The search space has no operation: choose at least one.")
         for name in self.operations:
-            if name not in OPERATIONS:
-                raise ValueError(f"There is no operation '{name}'; there are: {', '.join(OPERATIONS)}.")
+            if not isinstance(name, str) or name not in OPERATIONS:
+                raise ValueError(f"There is no operation {shown(name)}; there are: {', '.join(OPERATIONS)}.")
         if len(set(self.operations)) < len(self.operations):
             raise ValueError("The search space names an operation twice: name each once.")
         _within("probabilities", self.probabilities, BINS)
@@ -86,11 +87,13 @@ def space_from(data: dict[str, Any]) -> SearchSpace:
     if "operations" in given:
         if not isinstance(given["operations"], list | tuple):
             raise ValueError("The operations of a search space are a list of names.")
-        given["operations"] = tuple(map(str, given["operations"]))
+        given["operations"] = tuple(given["operations"])
     return SearchSpace(**given)
 
 
 def _within(what: str, value: object, limits: tuple[int, int]) -> None:
     low, high = limits
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"The number of {what} must be a whole number from {low} to {high}, not {value!r}.")
+        raise ValueError(
+            f"The number of {what} must be a whole number from {low} to {high}, not {shown(value)}."
+        )

@@ -32,8 +32,23 @@ def manager() -> Client:
         ('{"rate": -0.1}', "The controller's learning rate must lie between 0 and 1, not be -0.1."),
         ('{"rate": 1e999}', "The controller's learning rate must lie between 0 and 1, not be inf."),
         ('{"rate": NaN}', "JSON parse error - Out of range float values are not JSON compliant: 'NaN'"),
-        ('{"rate": "nan"}', "The controller's learning rate must lie between 0 and 1, not be nan."),
+        ('{"rate": "nan"}', "The controller's learning rate must lie between 0 and 1, not be 'nan'."),
         ('{"child": {"rate": 0}}', "A child's learning rate must lie between 0 and 1, not be 0."),
+        (
+            '{"trials": 1' + 4000 * "0" + "}",
+            "The number of trials must be a whole number from 1 to 100,000, not "
+            "100000000000000000...0000000000000000000.",
+        ),
+        (
+            '{"search": "' + 4000 * "a" + '"}',
+            f"There is no search '{27 * 'a'}...{28 * 'a'}'; there are: density-matching, ppo, random, "
+            "reinforce.",
+        ),
+        (
+            '{"fraction": 0.04}',
+            "4% of the labels are to be used. There is 1 label for 10 classes: a search needs one of each at "
+            "least.",
+        ),
         (
             '{"fraction": 0.1}',
             "10% of the labels are to be used. There are 3 labels for 10 classes: a search needs one of "
