@@ -8,6 +8,7 @@ from learning.models import PretrainingRun
 
 WIDTH, HEIGHT, MARGIN = 560, 226, 34
 FLOOR, CEILING = 170, 66
+LETTER = 7  # pixels
 
 
 def batch_plots(run: PretrainingRun) -> list[dict[str, Any]]:
@@ -57,7 +58,14 @@ def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
         "path": " ".join(f"{one['x']},{one['y']}" for one in points),
         "lines": [
             # Names of limits that are close to each other stand above one another.
-            {"x": x(value), "y": 12 + 16 * row, "words": f"{words} {value:,.0f}", "chosen": words == "chosen"}
+            _limit(x(value), 12 + 16 * row, f"{words} {value:,.0f}", chosen=words == "chosen")
             for row, (value, words) in enumerate(there)
         ],
     }
+
+
+def _limit(x: int, y: int, words: str, *, chosen: bool) -> dict[str, Any]:
+    """A line with its name, which lies beside it where it would leave the picture."""
+    half = LETTER * len(words) / 2
+    anchor = "start" if x < half else "end" if x > WIDTH - half else "middle"
+    return {"x": x, "y": y, "words": words, "chosen": chosen, "anchor": anchor}
