@@ -48,6 +48,7 @@ class PretrainingView(LoginRequiredMixin, View):
             "run": run,
             "live": live,
             "title": _title(run) if run else "",
+            "stage": _stage(run) if run else "",
             "ways": [_way(project, way) for way in PRETRAININGS.values()],
             "plots": batch_plots(run) if run else [],
             "error": error,
@@ -59,6 +60,11 @@ class PretrainingView(LoginRequiredMixin, View):
 def _title(run: PretrainingRun) -> str:
     way = PRETRAININGS.get(run.method)
     return way.title if way else "By itself"
+
+
+def _stage(run: PretrainingRun) -> str:
+    """Its ways name themselves in it, which a run of one way has done already."""
+    return run.stage.removeprefix(f"{_title(run)}: ")
 
 
 def _way(project: Project, way: Pretraining) -> dict[str, object]:

@@ -232,9 +232,9 @@ def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:
     assert "A pretraining of this project is under way" in again
     run = work_claim(PretrainingRun, pk=PretrainingRun.objects.get().pk, stage="")
     assert run is not None
-    work_owned(run, progress=0.25, stage="epoch 1 of 4, loss 1.000")
+    work_owned(run, progress=0.25, stage="VICReg: epoch 1 of 4, loss 1.000")
     part = manager.get(address).content.decode()
-    assert "epoch 1 of 4" in part
+    assert ">VICReg: epoch 1 of 4" in part
     assert 'value="0.25"' in part
     assert "It was ended by a manager." in manager.post(address, {"action": "end"}).content.decode()
 
