@@ -50,7 +50,10 @@ class PolicySearchForm(forms.Form):
         choices=lambda: [(one.name, one.title) for one in OPERATIONS.values()],
         initial=list(USUAL.space.operations),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "The search space has no operation: choose at least one."},
+        error_messages={
+            "required": "The search space has no operation: choose at least one.",
+            "invalid_choice": "There is no operation '%(value)s'; choose of the list.",
+        },
     )
     trials = _whole(
         "Trials",
@@ -67,6 +70,10 @@ class PolicySearchForm(forms.Form):
         label="Size of the trial network",
         choices=lambda: [(one, one) for one in WIDTHS],
         initial=USUAL.child.size,
+        error_messages={
+            "required": "Choose the size of the trial network.",
+            "invalid_choice": "There is no size '%(value)s'; choose one of the list.",
+        },
     )
     fraction = PercentField(
         label="Labels to use (%)",

@@ -114,6 +114,9 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
         ({"seed": "x"}, "Write the seed as a whole number, or leave it empty."),
         ({"seed": "-3"}, "The seed must be"),
         ({"search": "guess"}, "There is no search"),
+        ({"operations": ["fly"]}, "There is no operation &#x27;fly&#x27;; choose of the list."),
+        ({"child": "huge"}, "There is no size &#x27;huge&#x27;; choose one of the list."),
+        ({"child": ""}, "Choose the size of the trial network."),
     ],
 )
 def test_what_cannot_be_searched_is_said_on_the_page(
