@@ -10,9 +10,10 @@ PORT ?= 8000
 run: $(VENV)/.runtime
 	@exec $(BIN)/python manage.py up --demo $(DEMO) --port $(PORT)
 
-# The steps run one after the other; the first that fails ends it.
+# The steps run one after the other; the first that fails ends it. Each test process has one thread to compute
+# with: those of several would wait for one another.
 test: $(VENV)/.development lint browser
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

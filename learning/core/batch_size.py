@@ -51,6 +51,7 @@ class Choice:
     curve: tuple[Point, ...]
     times: tuple[float, ...]  # of a training with each batch of the curve, in that of the shortest
     seconds: float  # that choosing took
+    pictures: int  # that there are: no batch has more
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,7 +105,7 @@ def choose(
     )
     times = tuple(training_times(curve, noise))
     took = time.perf_counter() - began
-    return Choice(batch, scaled, reason, fits, knee_of(curve), noise, tuple(curve), times, took)
+    return Choice(batch, scaled, reason, fits, knee_of(curve), noise, tuple(curve), times, took, pictures)
 
 
 def training_times(curve: Sequence[Point], noise: float | None) -> list[float]:
@@ -145,6 +146,20 @@ def refuse_if_none_fits(step: Step, limit: int, *, most: int) -> None:
         raise ValueError(
             f"Not even the smallest batch fits: a step takes {alone / 1e6:,.0f} MB, and it may take "
             f"{limit / 1e6:,.0f} MB: use smaller pictures or a smaller network, or free some memory."
+        )
+
+
+def refuse_if_it_does_not_fit(step: Step, batch: int, limit: int, *, pictures: int) -> None:
+    """Raises ValueError, with a sentence, where a step with a batch that a person chose takes more memory
+    than there is: nothing so large is tried. `pictures`: how many there are to take.
+    """
+    refuse_if_none_fits(step, limit, most=pictures)
+    counted = [(size, peak_bytes(partial(step, size))) for size in SIZES[:COUNTED] if size <= pictures]
+    takes = _on_the_line(counted, batch) if counted else 0
+    if takes > limit:
+        raise ValueError(
+            f"Batches of {batch:,} do not fit: a step takes about {takes / 1e6:,.0f} MB, and it may take "
+            f"{limit / 1e6:,.0f} MB: choose smaller ones, or none, and it is measured which suit."
         )
 
 

@@ -138,6 +138,8 @@ def _batch(
     if not isinstance(way.how, Loop):
         return {}
     if chosen := run.config.get("settings", {}).get("batch"):
+        if way.how.least is not None:
+            batch_trial.batch_check(chosen, lessons, way.how, network, run.seed, augment=augment)
         return {"rate": rate_for(chosen, way.how.rate, way.how.batch)}
     if way.name not in run.config.get("batches", {}):
         work_owned(run, stage=f"{way.title}: measuring batch sizes"[:60])

@@ -23,7 +23,10 @@ def batch_plots(run: PretrainingRun) -> list[dict[str, Any]]:
 
 def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
     curve = choice["curve"]
+    pictures = choice.get("pictures")  # runs from before have none
     limits = [(choice["knee"], "knee"), (choice["noise"], "noise scale"), (choice["batch"], "chosen")]
+    if pictures is not None and choice["fits"] < pictures:
+        limits.append((choice["fits"], "fits"))
     there = [(float(value), words) for value, words in limits if value]
     every = [float(one["batch"]) for one in curve] + [value for value, _ in there]
     low, high = math.log2(max(1.0, min(every))), math.log2(max(every))
@@ -48,6 +51,7 @@ def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": title,
         **{name: choice[name] for name in ("reason", "seconds", "fits")},
+        "all_fit": pictures is not None and choice["fits"] >= pictures,
         "width": WIDTH,
         "height": HEIGHT,
         "floor": FLOOR,

@@ -3,7 +3,7 @@
 import torch
 
 from learning.core.augmentation import Augment
-from learning.core.batch_size import Choice, choose
+from learning.core.batch_size import Choice, choose, refuse_if_it_does_not_fit
 from learning.core.networks.device import free_memory, training_device
 from learning.core.networks.network import Network, pixels
 from learning.core.networks.pretrain import begun
@@ -27,6 +27,39 @@ def batch_for(
     """
     if how.least is None:
         return None
+    rehearsal = _rehearsal(lessons, how, network, seed, augment)
+    return choose(
+        rehearsal.step,
+        rehearsal.gradient,
+        rehearsal.descend,
+        pictures=_pictures(lessons, how),
+        looked_at=how.looked_at,
+        usual=how.batch,
+        rate=how.rate,
+        least=how.least,
+        memory=free_memory(training_device()) if memory is None else memory,
+    )
+
+
+def batch_check(
+    batch: int,
+    lessons: Lessons,
+    how: Loop,
+    network: Network | None,
+    seed: int,
+    *,
+    augment: Augment | None = None,
+    memory: int | None = None,
+) -> None:
+    """Raises ValueError where a batch that a person chose does not fit into memory."""
+    limit = free_memory(training_device()) if memory is None else memory
+    step = _rehearsal(lessons, how, network, seed, augment).step
+    refuse_if_it_does_not_fit(step, batch, limit, pictures=_pictures(lessons, how))
+
+
+def _rehearsal(
+    lessons: Lessons, how: Loop, network: Network | None, seed: int, augment: Augment | None
+) -> Rehearsal:
     grown, head = begun(lessons, how, network, seed)
     parts = torch.nn.ModuleList([grown, head]).train()
     pool = torch.from_numpy(lessons.pool)
@@ -36,16 +69,10 @@ def batch_for(
         rows = torch.randint(len(pool), (0 if how.draws else batch,), generator=generator)
         return how.loss(grown, head, Step(pixels(pool[rows]), SHARE, lessons, generator, augment, batch))
 
-    rehearsal = Rehearsal(loss, [one for one in parts.parameters() if one.requires_grad], how.rate)
+    return Rehearsal(loss, [one for one in parts.parameters() if one.requires_grad], how.rate)
+
+
+def _pictures(lessons: Lessons, how: Loop) -> int:
+    """How many a batch can be of."""
     known = lessons.own
-    return choose(
-        rehearsal.step,
-        rehearsal.gradient,
-        rehearsal.descend,
-        pictures=len(known.labels) if how.draws and known else len(pool),
-        looked_at=how.looked_at,
-        usual=how.batch,
-        rate=how.rate,
-        least=how.least,
-        memory=free_memory(training_device()) if memory is None else memory,
-    )
+    return len(known.labels) if how.draws and known else len(lessons.pool)

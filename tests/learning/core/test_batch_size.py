@@ -19,7 +19,7 @@ from learning.core.batch_size import (
 )
 from learning.core.gradient_noise import Gradient, noise_scale
 from learning.core.memory_meter import peak_bytes
-from learning.core.networks.batch_trial import batch_for
+from learning.core.networks.batch_trial import batch_check, batch_for
 from learning.core.networks.pretrain import plan_of
 from learning.core.networks.small_cnn import SmallCnn
 from learning.core.pretraining import PRETRAININGS, Answered, Lessons, Loop
@@ -205,3 +205,7 @@ def test_a_way_to_learn_gets_a_batch_that_its_plan_takes(name: str) -> None:
     assert (plan.batch, plan.rate) == (made.batch, made.rate)
     with pytest.raises(ValueError, match="Not even the smallest batch fits"):
         batch_for(lessons, way.how, network, 0, memory=1000)
+    # A person's choice is not tried, but told from smaller ones.
+    batch_check(16, lessons, way.how, network, 0)
+    with pytest.raises(ValueError, match=r"Batches of 100,000,000 do not fit: a step takes about [\d,]+ MB"):
+        batch_check(100_000_000, lessons, way.how, network, 0)
