@@ -32,6 +32,10 @@ class Conflict(APIException):
     status_code = status.HTTP_409_CONFLICT
 
 
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
 class ComeBack(APIException):
     """Nothing is wrong with the request: sent again in a second, it will mostly be answered."""
 

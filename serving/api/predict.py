@@ -34,7 +34,8 @@ class PredictView(ProjectApiView):
         summary="What is in these images?",
         description=(
             "Send one image as the body (its bytes, with an image type or application/octet-stream), or "
-            "up to 64 as 'image' files of a form. The project's champion model answers with its likeliest "
+            "up to 64 as 'image' files of a form, or name up to 64 items that the project has, by number or "
+            "by their file's SHA-256. The project's champion model answers with its likeliest "
             "labels and their calibrated probabilities. Where a project asks several questions, 'answers' "
             "has one for each, by the question's short name. Of several images, one that cannot be read, or "
             "that the model fails on, gets an 'error' of its own and the others are answered; when none can "
@@ -73,7 +74,7 @@ class PredictView(ProjectApiView):
         deadline = deadline_of(request._request, self.began)
         check_room(deadline)
         top = _top(request.GET.get("top"))
-        images = images_sent(request._request, deadline)
+        images = images_sent(request._request, self.key.project, deadline)
         unit = _unit(request._request)
         parts = [str(top).encode(), unit.encode(), *images]
         with answered_once(request._request, self.key, parts) as once:

@@ -5,8 +5,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
+from serving.api.named import MAX_ITEMS, MAX_URLS
 from serving.api.uploads import MAX_IMAGES, RAW_TYPES
-from serving.api.urls_sent import MAX_URLS
 
 
 class ErrorResponse(serializers.Serializer[None]):
@@ -102,19 +102,32 @@ PREDICT_REQUEST: dict[str, object] = {
     },
 }
 
-if settings.URL_IMAGES:
-    PREDICT_REQUEST["application/json"] = {
-        "type": "object",
-        "required": ["urls"],
-        "properties": {
-            "urls": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_URLS,
-                "items": {"type": "string", "format": "uri"},
-            }
+_named: dict[str, object] = {
+    "items": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_ITEMS,
+        "items": {
+            "oneOf": [
+                {"type": "integer", "minimum": 1, "description": "The item's number."},
+                {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Its file's SHA-256."},
+            ]
         },
     }
+}
+if settings.URL_IMAGES:
+    _named["urls"] = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_URLS,
+        "items": {"type": "string", "format": "uri"},
+    }
+PREDICT_REQUEST["application/json"] = {
+    "oneOf": [
+        {"type": "object", "required": [name], "properties": {name: of}, "additionalProperties": False}
+        for name, of in _named.items()
+    ]
+}
 
 PREDICT_EXAMPLES = [
     OpenApiExample(

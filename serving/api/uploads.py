@@ -1,22 +1,19 @@
 """The images of a predict request: one raw body, or the files of a form. Every refusal is one sentence."""
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 
-from serving.api.urls_sent import images_behind
+from labelling.models import Project
+from serving.api.base import TooLarge
+from serving.api.named import images_named
 from serving.services.admission import Deadline
 
 MAX_BODY = 32 * 1024 * 1024
 MAX_IMAGES = 64
 RAW_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
-
-
-class TooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
 class LengthRequired(APIException):
@@ -27,23 +24,24 @@ class WrongType(APIException):
     status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 
-def images_sent(request: HttpRequest, deadline: Deadline) -> list[bytes]:
-    """At least one image, undecoded. Raises an APIException."""
+def images_sent(request: HttpRequest, project: Project, deadline: Deadline) -> list[bytes]:
+    """At least one image, undecoded: sent, or of the project's own. Raises an APIException."""
     check_length(request)
     try:
         if request.content_type == "multipart/form-data":
             return _form_images(request)
         if request.content_type in RAW_TYPES:
             return [request.body]
-        if request.content_type == "application/json" and settings.URL_IMAGES:
-            return images_behind(request.body, deadline)
+        if request.content_type == "application/json":
+            return images_named(request.body, project, deadline)
     except RequestDataTooBig as error:
         raise _too_large() from error
     except UnreadablePostError as error:
         raise ParseError("The connection broke before the whole body had come.") from error
     raise WrongType(
         f"A body of type '{request.content_type or 'none'}' is not read here: send the image's bytes as "
-        f"{', '.join(RAW_TYPES[:3])} or {RAW_TYPES[3]}, or a multipart form with 'image' files."
+        f"{', '.join(RAW_TYPES[:3])} or {RAW_TYPES[3]}, a multipart form with 'image' files, or JSON that "
+        "names items."
     )
 
 

@@ -23,9 +23,9 @@ from serving.api.answering import (
     checked_unit,
     model_that_answered,
 )
-from serving.api.base import ProjectApiView
+from serving.api.base import ProjectApiView, TooLarge
 from serving.api.deadlines import check_room, deadline_in, deadline_of
-from serving.api.uploads import TooLarge, check_length
+from serving.api.uploads import check_length
 from serving.api.v2_schema import (
     V2_ERRORS,
     V2_EXAMPLES,

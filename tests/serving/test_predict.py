@@ -144,10 +144,11 @@ def test_other_bodies_are_refused_in_a_sentence(service: Service) -> None:
         response = service.client.post(service.predict_path, data, **options)  # type: ignore[arg-type]  # any body
         return response.status_code, response.json()["detail"]
 
-    assert ask({"a": 1}, content_type="application/json") == (
+    assert ask(b"<a/>", content_type="text/xml") == (
         415,
-        "A body of type 'application/json' is not read here: send the image's bytes as image/jpeg, "
-        "image/png, image/webp or application/octet-stream, or a multipart form with 'image' files.",
+        "A body of type 'text/xml' is not read here: send the image's bytes as image/jpeg, image/png, "
+        "image/webp or application/octet-stream, a multipart form with 'image' files, or JSON that names "
+        "items.",
     )
     assert ask(files(picture(DARK), name="file")) == (400, "The form has no file 'image', only: file.")
     assert ask({"image": "@digit.png"})[1].startswith("The form's field 'image' is text")

@@ -21,6 +21,7 @@ def test_the_schema_is_valid_and_describes_both_kinds_of_bodies() -> None:
         "image/webp",
         "application/octet-stream",
         "multipart/form-data",
+        "application/json",
     }
     assert {"200", "400", "401", "404", "409", "413", "415", "503"} <= set(predict["responses"])
     assert {"apiKey": []} in predict["security"]

@@ -84,7 +84,8 @@ def test_it_is_off_unless_it_was_switched_on(
     server.answers["/a.png"] = sends(picture(DARK))
     body = {"urls": [server.url("/a.png")]}
     refused = service.client.post(service.predict_path, body, "application/json")
-    assert refused.status_code == 415
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith("Images are not fetched from URLs here")
     settings.URL_IMAGES = True
     refused = service.client.post(service.predict_path, body, "application/json")
     assert refused.status_code == 400
