@@ -124,7 +124,8 @@ class V2InferView(V2View):
             "[N]. Up to 64 images, at most 32 MB. All are answered, or none: 400 if one cannot be read, 503 "
             "if the model fails on one. The parameter 'top' says how many labels, 'unit' whom you ask for, "
             "both as in predict; 'timeout', in microseconds, how long the answer may take. Send feedback "
-            "with the output 'prediction'. Binary tensors are not read."
+            "with the output 'prediction'. The input's bytes may follow the JSON, as Triton's clients send "
+            "them (its binary tensor data extension); the answer is always JSON."
         ),
         request=V2Request,
         responses={200: V2Response, **V2_ERRORS},
@@ -133,7 +134,7 @@ class V2InferView(V2View):
     def post(self, request: Request, slug: str, version: str | None = None) -> HttpResponse:
         check_room(deadline_of(request._request, self.began))
         check_length(request._request)
-        asked = asked_for(_body(request))
+        asked = asked_for(_body(request), request._request.META.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH"))
         deadline = _deadline(asked, request, self.began)
         found = self.answering(version, deadline)
         wanted = _wanted(asked, found)

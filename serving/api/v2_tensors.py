@@ -1,6 +1,7 @@
 """The JSON of the Open Inference Protocol, to images and back. Every refusal is one sentence.
 
-Protocol: https://github.com/kserve/open-inference-protocol, inference_rest.md.
+Protocol: https://github.com/kserve/open-inference-protocol, inference_rest.md. A tensor's bytes behind the
+JSON: https://github.com/triton-inference-server/server, docs/protocol/extension_binary_data.md.
 """
 
 import base64
@@ -37,10 +38,13 @@ class Asked:
     outputs: list[str] | None  # those wanted, None for all
 
 
-def asked_for(body: bytes) -> Asked:
-    """Raises ParseError."""
+def asked_for(body: bytes, length: str | None = None) -> Asked:
+    """`length`: the header Inference-Header-Content-Length, how many bytes the JSON has where the tensor's
+    own follow it. Raises ParseError.
+    """
+    said, binary = _apart(body, length)
     try:
-        sent = json.loads(body, parse_constant=_refuse_constant)
+        sent = json.loads(said, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise ParseError("The body is not JSON: the reference page shows what to send.") from error
     if not isinstance(sent, dict):
@@ -51,12 +55,24 @@ def asked_for(body: bytes) -> Asked:
         raise ParseError("'id' must be a text.")
     if not isinstance(parameters, dict):
         raise ParseError("'parameters' must be an object.")
-    return Asked(_images(sent.get("inputs")), request_id, parameters, _outputs(sent.get("outputs")))
+    return Asked(_images(sent.get("inputs"), binary), request_id, parameters, _outputs(sent.get("outputs")))
 
 
 def shown(sent: object) -> str:
     """The beginning of what was sent, for a sentence. JSON can hold half a character, which no answer can."""
     return str(sent)[:40].encode(errors="replace").decode()
+
+
+def _apart(body: bytes, length: str | None) -> tuple[bytes, bytes | None]:
+    """The JSON, and the bytes that follow it; None where the client knows of none."""
+    if length is None:
+        return body, None
+    if not (length.isascii() and length.isdigit() and int(length[:12]) <= len(body)):
+        raise ParseError(
+            f"Inference-Header-Content-Length is '{length[:20]}': it must be how many of the body's "
+            f"{len(body)} bytes are JSON."
+        )
+    return body[: int(length)], body[int(length) :]
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -74,7 +90,7 @@ def _outputs(sent: object) -> list[str] | None:
     return [one["name"] for one in sent] or None
 
 
-def _images(inputs: object) -> list[bytes]:
+def _images(inputs: object, binary: bytes | None) -> list[bytes]:
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise ParseError(f"'inputs' must be a list of one tensor: {_WANTED}.")
     [tensor] = inputs
@@ -87,10 +103,12 @@ def _images(inputs: object) -> list[bytes]:
         and all(type(side) is int and 0 < side <= MAX_PIXELS for side in shape)
     ):
         raise ParseError(f"'shape' must be a list of whole numbers from 1 to {MAX_PIXELS}.")
-    if not isinstance(data, list):
-        raise ParseError("'data' must be a list: binary tensors are not read here.")
     if shape[0] > MAX_IMAGES:
         raise ParseError(f"A request holds at most {MAX_IMAGES} images, not {shape[0]}: send more requests.")
+    if binary:
+        data = _behind(tensor, binary)
+    elif not isinstance(data, list):
+        raise ParseError("'data' must be a list, or the tensor's bytes must follow the JSON.")
     if datatype == "UINT8":
         return _written(data, shape)
     if datatype == "BYTES":
@@ -98,13 +116,30 @@ def _images(inputs: object) -> list[bytes]:
     raise ParseError(f"The datatype '{shown(datatype)}' is not read here: {_WANTED}.")
 
 
-def _written(data: list[Any], shape: list[int]) -> list[bytes]:
+def _behind(tensor: dict[str, Any], binary: bytes) -> bytes:
+    """The tensor's own bytes."""
+    parameters = tensor.get("parameters")
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if size != len(binary) or type(size) is not int:
+        raise ParseError(
+            f"{len(binary)} bytes follow the JSON, so the input's parameter 'binary_data_size' must say so."
+        )
+    if tensor.get("data") is not None:
+        raise ParseError("The input has both 'data' and bytes behind the JSON: send one of them.")
+    return binary
+
+
+def _written(data: list[Any] | bytes, shape: list[int]) -> list[bytes]:
     if len(shape) != 4 or shape[3] != 3:
         raise ParseError(f"Pixels need the shape [N, height, width, 3], not {shape}.")
     if shape[1] * shape[2] > MAX_PIXELS:
         raise ParseError(
             f"An image has at most {MAX_PIXELS // 10**6} megapixels, but {shape[1]} x {shape[2]} are more."
         )
+    if isinstance(data, bytes):
+        if len(data) != math.prod(shape):
+            raise ParseError(f"{len(data)} bytes follow the JSON, but {shape} are {math.prod(shape)} pixels.")
+        return [_png(pixels) for pixels in np.frombuffer(data, np.uint8).reshape(shape)]
     try:
         found = np.asarray(data)
     except (ValueError, OverflowError) as error:
@@ -125,13 +160,31 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
-def _files(data: list[Any], shape: list[int]) -> list[bytes]:
+def _files(data: list[Any] | bytes, shape: list[int]) -> list[bytes]:
     if shape[1:] not in ([], [1]):
         raise ParseError(f"Files need the shape [N] or [N, 1], not {shape}.")
+    if isinstance(data, bytes):
+        return _cut(data, shape[0])
     flat = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in data]
     if len(flat) != shape[0]:
         raise ParseError(f"'data' holds {len(flat)} files, but 'shape' says {shape[0]}.")
     return [_file(one, place) for place, one in enumerate(flat)]
+
+
+def _cut(data: bytes, count: int) -> list[bytes]:
+    """Files that each stand behind their length, four bytes, the lowest first."""
+    found: list[bytes] = []
+    start = 0
+    while start < len(data) and len(found) <= count:
+        end = start + 4 + int.from_bytes(data[start : start + 4], "little")
+        if end > len(data):
+            raise ParseError(f"File {len(found)} is longer than the bytes that follow the JSON.")
+        found.append(data[start + 4 : end])
+        start = end
+    if len(found) != count:
+        many = f"more than {count}" if len(found) > count else str(len(found))
+        raise ParseError(f"{many} files follow the JSON, but 'shape' says {count}.")
+    return found
 
 
 def _file(text: object, place: int) -> bytes:

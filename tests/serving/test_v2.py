@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from django.test import Client
+from numpy.typing import NDArray
 from PIL import Image
+from pytest_django.live_server_helper import LiveServer
+from tritonclient.http import InferenceServerClient, InferInput
 
 from labelling.core.images import open_rgb
 from learning.core.backbones import prepare
@@ -126,7 +129,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
         changed(data=[[1, 2], [3]]),
         "its lists differ in length or depth.",
     ),
-    (changed(data="AAAA"), "'data' must be a list: binary tensors are not read here."),
+    (changed(data="AAAA"), "'data' must be a list, or the tensor's bytes must follow the JSON."),
     (changed(datatype="BYTES", shape=[1], data=["é"]), "File 0 is not base64."),
     (changed(datatype="BYTES", shape=[1], data=[7]), "File 0 is not a text"),
     (changed(datatype="BYTES", shape=[2], data=["AAAA"]), "'data' holds 1 files, but 'shape' says 2."),
@@ -181,3 +184,70 @@ def test_what_the_model_takes_and_gives(service: Service) -> None:
     assert Client().get(path).status_code == 401
     assert "error" in Client().get(path).json()
     assert service.client.get("/v2/models/elsewhere").status_code == 404
+
+
+def behind(service: Service, head: Sent, binary: bytes, length: object = None) -> tuple[int, Sent]:
+    """A request whose tensor follows the JSON."""
+    said = json.dumps(head).encode()
+    response = service.client.post(
+        f"/v2/models/{service.project.slug}/infer",
+        said + binary,
+        content_type="application/octet-stream",
+        headers={"Inference-Header-Content-Length": str(len(said) if length is None else length)},
+    )
+    return response.status_code, response.json()
+
+
+def headed(datatype: str, shape: list[int], size: object) -> Sent:
+    parameters = {"binary_data_size": size}
+    return {"inputs": [{"name": "image", "datatype": datatype, "shape": shape, "parameters": parameters}]}
+
+
+@pytest.mark.parametrize("datatype", ["UINT8", "BYTES"])
+def test_the_client_of_triton_works_as_it_is(
+    service: Service, live_server: LiveServer, datatype: str
+) -> None:
+    images = [picture(DARK, 5), picture(LIGHT, 6)]
+    _, expected = infer(service, tensor(*images) if datatype == "UINT8" else files(*images))
+    sent: NDArray[Any] = pixels(*images) if datatype == "UINT8" else np.array(images, np.object_)
+    client = InferenceServerClient(live_server.url.removeprefix("http://"))
+    try:
+        image = InferInput("image", list(sent.shape), datatype)
+        image.set_data_from_numpy(sent)
+        found = client.infer(
+            service.project.slug, [image], headers={"Authorization": f"Bearer {service.plain}"}
+        )
+    finally:
+        client.close()
+    label, probability = found.as_numpy("label"), found.as_numpy("probability")
+    assert label[:, 0].tolist() == ["dark", "light"]
+    told = by_name(expected)
+    np.testing.assert_allclose(probability.ravel(), told["probability"]["data"], atol=1e-6)
+
+
+def test_bytes_behind_the_json_that_do_not_fit_it_are_told(service: Service) -> None:
+    image = picture(DARK, 5)
+    one = len(image).to_bytes(4, "little") + image
+    assert behind(service, headed("BYTES", [1], len(one)), one)[0] == 200
+    before = Prediction.objects.count()
+    for head, binary, length, words in (
+        (headed("BYTES", [1], 3), one, None, "must say so"),
+        (headed("BYTES", [1], None), one, None, "must say so"),
+        (headed("BYTES", [1], True), b"x", None, "must say so"),
+        ({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1]}]}, one, None, "must say so"),
+        (headed("BYTES", [2], len(one)), one, None, "1 files follow the JSON, but 'shape' says 2."),
+        (headed("BYTES", [1], 2 * len(one)), one + one, None, "more than 1 files follow"),
+        (headed("BYTES", [1], len(one) - 1), one[:-1], None, "File 0 is longer than the bytes"),
+        (headed("BYTES", [1], 2), b"\x01\x00", None, "File 0 is longer than the bytes"),
+        (headed("BYTES", [1], 4), bytes(4), None, "Image 0: "),
+        (headed("UINT8", [1, 2, 2, 3], 11), bytes(11), None, "11 bytes follow the JSON, but"),
+        (headed("FP32", [1], 4), bytes(4), None, "The datatype 'FP32' is not read here"),
+        (headed("UINT8", [1, 2, 2, 3], 0), b"", None, "must be a list, or the tensor's bytes"),
+        (headed("BYTES", [1], len(one)), one, 10**9, "Inference-Header-Content-Length is '1000000000'"),
+        (headed("BYTES", [1], len(one)), one, "-1", "Inference-Header-Content-Length is '-1'"),
+        (headed("BYTES", [1], len(one)), one, 3, "The body is not JSON"),
+    ):
+        status, answer = behind(service, head, binary, length)
+        assert status == 400, answer
+        assert words in answer["error"], answer
+    assert Prediction.objects.count() == before
