@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from django.db.models import Exists, OuterRef
 
 from labelling.models import Annotation, Project, Wanted
 from learning.models import ModelVersion
@@ -20,8 +21,8 @@ from serving.models import (
     TrafficPolicy,
 )
 
-# So many of the champion's newest answers say what is slow.
-_MEASURED, _LEAST = 2_000, 100
+# So many of the champion's newest answers say what is slow, looked for among so many.
+_MEASURED, _LEAST, _LOOKED_AT = 2_000, 100, 10_000
 
 
 def rollouts_of(project: Project) -> list[Rollout]:
@@ -96,12 +97,21 @@ def lists_told(rollout: Rollout) -> dict[str, int] | None:
 
 
 def champion_slow_ms(champion: ModelVersion | None) -> float | None:
-    """99% of the newest answers that it gave alone took less; None while there are few. A merged list takes
-    the time of two models.
+    """99% of the newest answers that it gave alone, to requests of one image, took less; None while there are
+    few. A merged list takes the time of two models, and an image of a batch that of the batch.
     """
     if champion is None:
         return None
     answers = Prediction.objects.filter(project=champion.project_id, model_version=champion, status="ok")
-    answers = answers.exclude(arm="merged")
-    newest = list(answers.order_by("-created_at").values_list("infer_ms", flat=True)[:_MEASURED])
-    return float(np.quantile(newest, 0.99)) if len(newest) >= _LEAST else None
+    # What is stored of a request is stored with one time, by which it is found.
+    beside = Prediction.objects.filter(
+        project=champion.project_id,
+        created_at=OuterRef("created_at"),
+        request_id=OuterRef("request_id"),
+        model_version__learner=champion.learner_id,
+        shadow_of=None,
+    ).exclude(pk=OuterRef("pk"))
+    newest = answers.exclude(arm="merged").order_by("-created_at").annotate(batch=Exists(beside))
+    seen = newest.values_list("infer_ms", "batch")[:_LOOKED_AT]
+    alone = [took for took, batch in seen if not batch][:_MEASURED]
+    return float(np.quantile(alone, 0.99)) if len(alone) >= _LEAST else None

@@ -1,6 +1,8 @@
 """Canary: the challenger answers a small share of clients, then more, step by step, while nothing goes wrong.
 
 The baseline is what the champion answers at the same time: what slows or breaks both is not the challenger's.
+An image that fails counts once, and of the challenger's only where the champion can answer it; only answers
+to one image alone can be slow, for a batch's time is that of all its images.
 Errors and slow answers are counted afresh in each step, because the shares change between them, and within it
 from many moments at once, so that a burst is found after hours much as it is at the start; labels come late,
 so those of all steps count, compared within each; an answer that failed is a wrong one. `abort_alpha` is
@@ -53,7 +55,8 @@ class Config(Settings):
     slow_ratio: float = setting(
         2.0,
         "Slow answers allowed",
-        "times as many as the champion has; before the canary, 99% of its answers were not slow",
+        "to requests of one image, times as many as the champion has; before the canary, 99% of its answers "
+        "were not slow",
         low=1,
         high=100,
     )
@@ -97,10 +100,19 @@ class Config(Settings):
 class Traffic:
     """What an arm answered in this step."""
 
-    requests: int = 0
-    errors: int = 0  # answers that failed by the server's fault
+    requests: int = 0  # one an image
+    # Images that failed when they were first sent; of the challenger, that the champion could answer.
+    errors: int = 0
     slow: int = 0  # slower than 99% of the champion's answers before the canary
     errors_in_a_row: int = 0  # now
+    # Of how many `errors` and `slow` are. None in decisions from before: of all that was answered.
+    images: int | None = None  # each once, however often it was sent
+    timed: int | None = None  # answers to requests of one image
+
+    def asked(self, what: str) -> int:
+        """How many could have been this."""
+        known = {"errors": self.images, "slow": self.timed}[what]
+        return self.requests if known is None else known
 
 
 @dataclass(frozen=True)
@@ -204,8 +216,8 @@ def _tripped(
     for rule, what in (("errors", "errors"), ("slow", "slow answers")):
         if logs[rule] >= -math.log(config.level(rule, evidence.step)):
             return rule, (
-                f"The challenger has {getattr(new, rule)} {what} in {new.requests} requests, "
-                f"the champion {getattr(old, rule)} in {old.requests}."
+                f"The challenger has {getattr(new, rule)} {what} in {new.asked(rule)} requests, "
+                f"the champion {getattr(old, rule)} in {old.asked(rule)}."
             )
     best = float(labels.difference) + _half(labels, config.level("accuracy", evidence.step), config)
     if labels.n >= max(SURE, 2 * config.min_labels) and best < 0:
@@ -219,7 +231,7 @@ def _half(labels: Difference, alpha: float, config: Config) -> float:
 
 def _log_excess(what: str, ratio: float, config: Config, evidence: Evidence) -> float:
     new, old = evidence.challenger, evidence.champion
-    all_of_it = np.array([new.requests, old.requests, getattr(new, what), getattr(old, what)], float)
+    all_of_it = np.array(_counts(what, new, old), float)
     share_now = config.steps[evidence.step]
     if not evidence.blocks:
         return float(log_excess(all_of_it[None], share_now, ratio)[0])
@@ -229,11 +241,13 @@ def _log_excess(what: str, ratio: float, config: Config, evidence: Evidence) -> 
     counts = np.zeros((len(numbers), 4))
     for block in evidence.blocks:
         if block.number >= first:
-            new, old = block.challenger, block.champion
-            events = getattr(new, what), getattr(old, what)
-            counts[1 + block.number - first] += (new.requests, old.requests, *events)
+            counts[1 + block.number - first] += _counts(what, block.challenger, block.champion)
     counts[0] = np.maximum(0, all_of_it - counts[1:].sum(axis=0))
     return float(log_since_any(counts, numbers, lambda since: log_excess(since, share_now, ratio)))
+
+
+def _counts(what: str, new: Traffic, old: Traffic) -> tuple[int, int, int, int]:
+    return new.asked(what), old.asked(what), getattr(new, what), getattr(old, what)
 
 
 def log_excess(counts: Floats, share_now: float, ratio: float) -> Floats:
@@ -263,7 +277,7 @@ def _figures(
     level = 1 - config.alpha
     for name, title in (("errors", "Errors"), ("slow", "Slow answers")):
         for arm, traffic in ((CHAMPION, evidence.champion), (CHALLENGER, evidence.challenger)):
-            yield share(name, title, arm, getattr(traffic, name), traffic.requests, level)
+            yield share(name, title, arm, getattr(traffic, name), traffic.asked(name), level)
         events = getattr(evidence.champion, name) + getattr(evidence.challenger, name)
         told = f"Evidence of more {title.lower()}"
         level_now = config.level(name, evidence.step)

@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,23 +12,34 @@ from serving.models import Arm, Rollout
 from serving.selectors.evidence.weighted import weighted_by_arm
 from serving.selectors.truth import served
 
-_TRAFFIC = """,
-good as (
-    select arm, max(created_at) as last from served where phase = %(phase)s and status = 'ok' group by arm
+# An image's first time in a step counts: sent again, it meets the same arm, and is the same error again.
+# A challenger fails where the champion answers in its place: on what both fail on, nobody can say that it is
+# the challenger's fault, and all of it may come from one client. The champion has nobody who answers for it,
+# so each failure of its is part of what a challenger as good may have.
+# Of answers that took long only those to requests of one image tell: a batch is one wait and not as many as
+# it has images, takes longer the more there are, and is divided between the arms by shares.
+# The newest blocks of time stand alone, -1 is what came before.
+_TRAFFIC = """
+with sent as (
+    select arm, digest, request_id, created_at, infer_ms, status = 'ok' as answered,
+        status = 'failed' and (arm = 'champion' or top <> '[]') as failed
+    from serving_prediction where rollout_id = %(rollout)s and phase = %(phase)s
+),
+seen as (
+    select *, row_number() over (partition by arm, digest order by created_at) = 1 as first,
+        count(*) over (partition by request_id) = 1 as alone,
+        max(created_at) filter (where answered) over (partition by arm) as last,
+        case when created_at < %(since)s then -1
+            else greatest(0, floor(extract(epoch from created_at - %(began)s) / %(seconds)s))
+            end::int as number
+    from sent
 )
-select arm, count(*) as requests, count(*) filter (where status = 'failed') as errors,
-    count(*) filter (where status = 'ok' and infer_ms > %(slow)s) as slow,
-    count(*) filter (where status = 'failed' and (last is null or created_at > last)) as errors_in_a_row
-from served left join good using (arm) where phase = %(phase)s group by arm
-"""
-# Of the newest blocks of time only: older ones are part of the whole step's counts.
-_BLOCKS = """
-select arm, greatest(0, floor(extract(epoch from created_at - %(began)s) / %(seconds)s))::int as number,
-    count(*) as requests, count(*) filter (where status = 'failed') as errors,
-    count(*) filter (where status = 'ok' and infer_ms > %(slow)s) as slow
-from serving_prediction
-where rollout_id = %(rollout)s and phase = %(phase)s and created_at >= %(since)s
-group by arm, number
+select arm, number, count(*) as requests, count(*) filter (where first) as images,
+    count(*) filter (where first and failed) as errors,
+    count(*) filter (where alone and answered) as timed,
+    count(*) filter (where alone and answered and infer_ms > %(slow)s) as slow,
+    count(*) filter (where first and failed and (last is null or created_at > last)) as errors_in_a_row
+from seen group by arm, number order by number
 """
 # An image counts once an arm, in the step that sent it first: sent again, it is no new evidence. An answer
 # that failed is a wrong one: else a model would look better for failing on what is hard.
@@ -42,25 +54,25 @@ select phase, arm, count(*) as labels, count(*) filter (where good) as good from
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
-    slow = rollout.slow_ms if rollout.slow_ms is not None else float("inf")
-    traffic = {row.pop("arm"): row for row in served(rollout, _TRAFFIC, phase=rollout.phase, slow=slow)}
+    began = rollout.phase_since or rollout.created_at
+    traffic, blocks = _traffic(rollout, began)
     strata: dict[int, dict[str, int]] = {}
     for row in served(rollout, _LABELS):
         stratum = strata.setdefault(row["phase"], {})
         stratum[f"{row['arm']}_labels"], stratum[f"{row['arm']}_right"] = row["labels"], row["good"]
-    began = rollout.phase_since or rollout.created_at
     return {
         "step": rollout.progress["step"],
         "seconds": (timezone.now() - began).total_seconds(),
-        **{arm: traffic[arm] for arm in (Arm.CHAMPION, Arm.CHALLENGER) if arm in traffic},
+        **traffic,
         "labels": [strata[phase] for phase in sorted(strata)],
         "weighted": weighted_by_arm(rollout),
-        "blocks": _blocks(rollout, began, slow),
+        "blocks": blocks,
         "load_failed": bool(rollout.arms.get(name=Arm.CHALLENGER).load_error),
     }
 
 
-def _blocks(rollout: Rollout, began: datetime, slow: float) -> list[dict[str, Any]]:
+def _traffic(rollout: Rollout, began: datetime) -> tuple[dict[str, Counter[str]], list[dict[str, Any]]]:
+    """Of this step: all by arm, and the newest blocks."""
     seconds = from_json(Config, rollout.config).block_seconds
     now = int((timezone.now() - began).total_seconds() / seconds)
     params: dict[str, Any] = {
@@ -68,15 +80,18 @@ def _blocks(rollout: Rollout, began: datetime, slow: float) -> list[dict[str, An
         "phase": rollout.phase,
         "began": began,
         "seconds": seconds,
-        "slow": slow,
+        "slow": rollout.slow_ms if rollout.slow_ms is not None else float("inf"),
         # The oldest one whole: a part of a block would count as all of it.
         "since": began + timedelta(seconds=seconds * max(0, now - RECENT + 1)),
     }
+    arms: dict[str, Counter[str]] = {Arm.CHAMPION: Counter(), Arm.CHALLENGER: Counter()}
     blocks: dict[int, dict[str, Any]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_BLOCKS, params)
+        cursor.execute(_TRAFFIC, params)
+        names = [column.name for column in cursor.description or ()][2:]
         for arm, number, *counts in cursor.fetchall():
-            block = blocks.setdefault(number, {"number": number})
-            block[arm] = dict(zip(("requests", "errors", "slow"), counts, strict=True))
-    known = ("number", Arm.CHAMPION, Arm.CHALLENGER)
-    return [{name: blocks[n][name] for name in known if name in blocks[n]} for n in sorted(blocks)]
+            if arm in arms:
+                found = dict(zip(names, counts, strict=True))
+                arms[arm].update(found)
+                blocks.setdefault(number, {"number": number})[arm] = found
+    return {arm: of for arm, of in arms.items() if of}, [of for number, of in blocks.items() if number >= 0]

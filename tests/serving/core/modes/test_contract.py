@@ -86,7 +86,10 @@ def possible(found: object) -> object:
     """Parts are no more than their whole, as counted by one query."""
     if isinstance(found, Traffic):
         most = found.requests
-        return replace(found, errors=min(found.errors, most), slow=min(found.slow, most))
+        images, timed = (None if one is None else min(one, most) for one in (found.images, found.timed))
+        known = replace(found, images=images, timed=timed)
+        events = {what: min(getattr(found, what), known.asked(what)) for what in ("errors", "slow")}
+        return replace(known, **events)
     if isinstance(found, Stratum):
         return replace(
             found,

@@ -81,6 +81,20 @@ def test_canary(evidence: canary.Evidence, config: dict[str, Any], expected: tup
     assert verdict.state is None or verdict.state.step == 1
 
 
+def test_errors_are_of_images_and_slow_answers_of_those_that_were_alone() -> None:
+    counted = replace(CANARY.challenger, errors=6, images=100, slow=6, timed=20)
+    verdict = canary.decide(canary.Config(), replace(CANARY, challenger=counted))
+    shares = {one.name: one.value for one in verdict.figures if one.arm == CHALLENGER}
+    assert (shares["errors"], shares["slow"]) == (0.06, 0.3)
+    assert "6 errors in 100 requests" in verdict.reason
+    # Where few clients stick to the arms, what it got of that kind is the baseline.
+    many = replace(CANARY.challenger, slow=60, timed=400)
+    few = replace(CANARY, champion=replace(CANARY.champion, slow=60, timed=400), challenger=many)
+    assert canary.decide(canary.Config(), few).action == "advance"
+    before = replace(few, champion=replace(few.champion, timed=None), challenger=replace(many, timed=None))
+    assert said(canary.decide(canary.Config(), before)) == ("roll_back", "slow")
+
+
 def test_both_arms_failing_together_is_not_the_challengers_fault() -> None:
     down = canary.Traffic(requests=5000, errors=2500, errors_in_a_row=50)
     evidence = replace(CANARY, champion=down, challenger=replace(down, requests=250, errors=125))
