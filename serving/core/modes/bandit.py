@@ -3,7 +3,8 @@
 Thompson sampling in batches with delayed rewards: an answer counts when its label is there, until then it is
 pending and says nothing. Arms may be more than two. With `by_class`, the shares are chosen for each of the
 champion's best guesses by itself, once there are labels enough. It ends by labels weighed by the chance that
-their arm had: what is hard may come when, or in the class where, one arm answers more.
+their arm had: what is hard may come when, or in the class where, one arm answers more. A unit's labels in one
+phase are not independent: their sum is one observation, and some units must be there.
 """
 
 import math
@@ -28,6 +29,7 @@ from serving.core.modes.base import (
 from serving.core.modes.failures import Failures, failing, max_errors
 from serving.core.modes.figures import NORMAL, errors_figure, evidence_figure, share
 from serving.core.records import Settings, setting
+from serving.core.statistics.clusters import units_missing
 from serving.core.statistics.contrast import ContrastSums, contrast_half_width, contrast_p
 from serving.core.statistics.off_policy import (
     OffPolicySums,
@@ -137,7 +139,8 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
             "few-labels",
             f"Waits for labels: {fewest} of at least {config.min_labels} an arm are there.",
         )
-    if compared.log_e >= -math.log(compared.alpha) and len(answers) == 2:
+    units = units_missing(evidence.contrast.least_units if evidence.contrast else None)
+    if compared.log_e >= -math.log(compared.alpha) and len(answers) == 2 and not units:
         if compared.better:
             return say("promote", "better", f"The challenger is better: {found}.")
         return say("roll_back", "worse", f"The challenger is worse: {found}.")
@@ -146,6 +149,13 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
             "hold", "undecided", f"After {labels} labels neither is proven better ({found}): decide yourself."
         )
     fresh = labels - evidence.labels_at_change
+    if fresh < config.batch_labels and units:
+        return say(
+            "hold",
+            "few-units",
+            f"Waits for labels of {units} more units in each arm: what few of them send is harder or easier "
+            f"than other images, whichever arm answers ({found}).",
+        )
     if fresh < config.batch_labels:
         return say(
             "hold",

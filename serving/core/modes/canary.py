@@ -5,9 +5,10 @@ An image that fails counts once, and of the challenger's only where the champion
 to one image alone can be slow, for a batch's time is that of all its images.
 Errors and slow answers are counted afresh in each step, because the shares change between them, and within it
 from many moments at once, so that a burst is found after hours much as it is at the start; labels come late,
-so those of all steps count, compared within each; an answer that failed is a wrong one. `abort_alpha` is
-shared out over the guardrails, and for the two that start afresh over the steps, the first half of it to the
-first step, which has the least to go by. Too little data is a reason to wait, never to fail.
+so those of all steps count, compared within each; an answer that failed is a wrong one. A unit's labels are
+alike, so the noise is that between units, of which some must be in each arm. `abort_alpha` is shared out over
+the guardrails, and for the two that start afresh over the steps, the first half of it to the first step,
+which has the least to go by. Too little data is a reason to wait, never to fail.
 """
 
 import math
@@ -21,10 +22,18 @@ from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Outlook, Split
 from serving.core.modes.figures import evidence_figure, share, weighted_shares
 from serving.core.records import Settings, setting
 from serving.core.statistics.burst import BLOCKS, RECENT, log_since_any
+from serving.core.statistics.clusters import units_missing
 from serving.core.statistics.mean_difference import half_width
 from serving.core.statistics.rate_test import log_excess_evidence, null_share
 from serving.core.statistics.sample_size import labels_by_arms
-from serving.core.statistics.strata import Difference, Stratum, counts_of, pooled_difference
+from serving.core.statistics.strata import (
+    Difference,
+    Stratum,
+    UnitSpread,
+    by_units,
+    counts_of,
+    pooled_difference,
+)
 from serving.core.statistics.weighting import WeightedSums
 
 Floats = NDArray[np.float64]
@@ -135,6 +144,8 @@ class Evidence:
     # The newest. Decisions from before there were blocks have none, and count from the beginning.
     blocks: tuple[Block, ...] = ()
     weighted: dict[str, WeightedSums] = field(default_factory=dict)  # by arm: unevenly drawn labels too
+    # Of the labels. Decisions from before units were counted have none: each label was taken for one.
+    units: UnitSpread | None = None
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -174,7 +185,7 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
         "errors": _log_excess("errors", config.error_ratio, config, evidence),
         "slow": _log_excess("slow", config.slow_ratio, config, evidence),
     }
-    labels = pooled_difference(counts_of(evidence.labels))
+    labels = by_units(pooled_difference(counts_of(evidence.labels)), evidence.units)
     figures = tuple(_figures(config, evidence, logs, labels))
     tripped = _tripped(config, evidence, logs, labels)
     if tripped:
@@ -220,9 +231,14 @@ def _tripped(
                 f"the champion {getattr(old, rule)} in {old.asked(rule)}."
             )
     best = float(labels.difference) + _half(labels, config.level("accuracy", evidence.step), config)
-    if labels.n >= max(SURE, 2 * config.min_labels) and best < 0:
+    sure = labels.n >= max(SURE, 2 * config.min_labels) and not _units_missing(evidence)
+    if sure and best < 0:
         return "less-accurate", f"The challenger is at least {-best:.1%} less accurate."
     return None
+
+
+def _units_missing(evidence: Evidence) -> int:
+    return units_missing(evidence.units.least if evidence.units else None)
 
 
 def _half(labels: Difference, alpha: float, config: Config) -> float:
@@ -268,6 +284,9 @@ def _waits(config: Config, evidence: Evidence) -> list[str]:
     labels = config.min_labels - sum(one.challenger_labels for one in evidence.labels)
     if last and labels > 0:
         waits.append(f"{labels} more labels of its answers")
+    units = _units_missing(evidence)
+    if last and config.min_labels and labels <= 0 < units:
+        waits.append(f"labels of {units} more units in each arm")
     return waits
 
 

@@ -1,10 +1,11 @@
 """How much more does one arm have right than another, when the chances of the arms changed? At every look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.core.statistics.clusters import effective_units, sums_over
 from serving.core.statistics.mean_difference import anytime_p, half_width
 
 PLANNED = (
@@ -18,22 +19,41 @@ class ContrastSums:
     """Sums over labels, each image's once: r = 1 where the answer was right, else 0; z = 1 / propensity where
     the challenger answered, -1 / propensity where the champion did, 0 where another arm did. The propensity
     is the chance that this arm had when it answered, by everything that its share was chosen by.
+
+    What was dealt together, a unit's labels of one phase, is one draw: the squares are of sums Z of z and R
+    of z r over each such unit.
     """
 
     n: int = 0
     r: float = 0.0
     z: float = 0.0
     zr: float = 0.0
-    z2: float = 0.0
-    z2r: float = 0.0
+    z2: float = 0.0  # of Z^2
+    z2r: float = 0.0  # of Z R
+    # Decisions from before units were counted have none of these: each label was a unit of its own.
+    zr2: float | None = None  # of R^2
+    least_units: float | None = None  # `effective_units` of the arm that has fewer
 
     @classmethod
     def of(
-        cls, challenger: NDArray[np.bool_], propensity: NDArray[np.float64], right: NDArray[np.bool_]
+        cls,
+        challenger: NDArray[np.bool_],
+        propensity: NDArray[np.float64],
+        right: NDArray[np.bool_],
+        unit: NDArray[np.int64] | None = None,
     ) -> "ContrastSums":
-        """Of arrays (n,): whether the challenger answered or the champion, and with what chance."""
+        """Of arrays (n,): whether the challenger answered or the champion, with what chance, and the number
+        from 0 of the unit, without which each is one of its own.
+        """
         z = np.where(challenger, 1, -1) / propensity
-        return cls(len(z), *(float(one.sum()) for one in (right, z, z * right, z**2, z**2 * right)))
+        sums = [float(one.sum()) for one in (right, z, z * right)]
+        if unit is None:
+            return cls(len(z), *sums, *(float(one.sum()) for one in (z**2, z**2 * right)))
+        whole, got = sums_over(unit, z), sums_over(unit, z * right)
+        squares = (whole**2, whole * got, got**2)
+        of_arms = (sums_over(unit[arm], np.abs(z[arm])) for arm in (challenger, ~challenger))
+        least = min(map(effective_units, of_arms))
+        return replace(cls(len(z), *sums, *(float(one.sum()) for one in squares)), least_units=least)
 
     @property
     def difference(self) -> float:
@@ -44,9 +64,15 @@ class ContrastSums:
 
     @property
     def spread(self) -> float:
-        """n times the variance of z (r - c); r is its own square."""
+        """n^2 times the variance of the difference: of labels that are units of their own, n times the
+        variance of z (r - c), where r is its own square. Else the sum of squares of its sums over each unit
+        (Liang and Zeger 1986): what a client sends is as hard, or as easy, whenever it asks. Of a few units
+        no mean is taken away, which is 0 where the arms are equal.
+        """
         c = self._center
         squares = self.z2r * (1 - 2 * c) + self.z2 * c**2
+        if self.zr2 is not None:
+            return max(_LEAST, squares + self.zr2 - self.z2r)
         return max(_LEAST, squares - self.n * self.difference**2)
 
     @property

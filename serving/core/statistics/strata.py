@@ -1,10 +1,12 @@
 """A difference of success rates over periods whose traffic was split differently."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from serving.core.statistics.clusters import effective_units, sums_over
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +26,56 @@ class Difference:
     difference: Floats  # challenger - champion; 0 where no period has both
     variance: Floats
     n: Floats  # labels of both, in the periods that have both
+
+
+@dataclass(frozen=True)
+class UnitSpread:
+    """How much the units of the labels differ, for `by_units`."""
+
+    # The sum, over units, of the square of what a unit adds to the pooled difference in all periods: it keeps
+    # its arm as a share widens, and what it sends is alike.
+    variance: float = 0.0
+    champion: float = 0.0  # `effective_units` of the labels, as these weigh in the difference
+    challenger: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        period: NDArray[np.int64],
+        challenger: NDArray[np.bool_],
+        right: NDArray[np.bool_],
+        unit: NDArray[np.int64],
+    ) -> "UnitSpread":
+        """Of labels (n,): their period and unit, as numbers from 0, who answered, and whether it was right.
+
+        A label of the challenger adds w (y - mean) / m to the difference, one of the champion -w (x - mean)
+        / n, both over sum(w), with the means, m and n of its period, and w as in `pooled_difference`.
+        """
+        n, m = np.bincount(period, ~challenger), np.bincount(period, challenger)
+        x, y = (np.bincount(period, right & who) for who in (~challenger, challenger))
+        w = np.where((n > 0) & (m > 0), n * m / np.maximum(n + m, 1), 0)
+        many = np.where(challenger, m[period], n[period])
+        weight = w[period] / many
+        residual = right - np.where(challenger, y[period], x[period]) / many
+        score = sums_over(unit, np.where(challenger, weight, -weight) * residual)
+        of_arms = (sums_over(unit, weight * who) for who in (~challenger, challenger))
+        variance = float((score**2).sum() / max(1e-300, w.sum() ** 2))
+        return cls(variance, *map(effective_units, of_arms))
+
+    @property
+    def least(self) -> float:
+        return min(self.champion, self.challenger)
+
+
+def by_units(found: Difference, spread: UnitSpread | None) -> Difference:
+    """With the variance between units where that is larger (Liang and Zeger 1986), as it is where labels of
+    a unit are alike, corrected for few units as a sample's variance is; one unit does not tell it. None:
+    each label is a unit of its own.
+    """
+    if spread is None:
+        return found
+    between = spread.variance * spread.least / (spread.least - 1) if spread.least > 1 else np.inf
+    return replace(found, variance=np.maximum(found.variance, between))
 
 
 def counts_of(strata: Sequence[Stratum]) -> Floats:

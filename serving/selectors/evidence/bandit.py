@@ -8,8 +8,8 @@ from serving.selectors.truth import served
 # evidence. An arm that failed was wrong: what the champion said in its place is no merit of its.
 _FIRST = """,
 first as (
-    select distinct on (arm, digest) arm, phase, coalesce(context, '') as context, propensity, truth,
-        case when truth is not null then status = 'ok' and guess = truth end as good, sure
+    select distinct on (arm, digest) arm, coalesce(context, '') as context, truth,
+        case when truth is not null then status = 'ok' and guess = truth end as good
     from served order by arm, digest, truth is null, created_at
 )
 """
@@ -18,30 +18,44 @@ select arm, context, count(*) filter (where good) as "right", count(*) filter (w
     count(*) filter (where truth is null) as pending
 from first group by arm, context
 """
+# Each image once, whichever arm answered: sent again and again it meets every arm, whatever their shares.
+_ONCE = """,
+once as (
+    select distinct on (digest) phase, unit, arm, propensity, sure,
+        (status = 'ok' and guess = truth)::int::float8 as r
+    from served where truth is not null and propensity > 0 order by digest, created_at
+)
+"""
 # Sums over all labels, w = 1 / propensity where the arm in question answered. What the champion thinks of its
 # own answer is what is expected of either arm, if that is known of every image: what is hard for one is
 # mostly hard for the other, and where it is not, the estimate is noisier and as right.
 _OFF_POLICY = """,
 weighed as (
-    select good::int::float8 as r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
-        case when (select bool_and(sure is not null) from first where truth is not null)
-            then sure else 0 end as q
-    from first where truth is not null
+    select r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
+        case when (select bool_and(sure is not null) from once) then sure else 0 end as q
+    from once
 ),
 valued as (select r, w, q + w * (r - q) as phi from weighed)
 select count(*) as n, sum(w) as w, sum(w * r) as wr, sum(w ^ 2) as w2, sum(w ^ 2 * r) as w2r,
     sum(w ^ 2 * r ^ 2) as w2rr, sum(phi) as phi, sum(phi ^ 2) as phi2
 from valued
 """
-# Each image once, whichever arm answered: sent again and again it meets every arm, whatever their shares.
+# A unit's labels in one phase are one draw: what it sends is alike, and all of it was dealt at once.
 _CONTRAST = """,
-once as (
-    select distinct on (digest) (status = 'ok' and guess = truth)::int::float8 as r,
+scored as (
+    select phase, unit, r,
         case arm when 'challenger' then 1 / propensity when 'champion' then -1 / propensity else 0 end as z
-    from served where truth is not null and propensity > 0 order by digest, created_at
+    from once
+),
+units as (
+    select count(*) as n, sum(r) as r, sum(z) as z, sum(z * r) as zr,
+        sum(z) filter (where z > 0) as new, -sum(z) filter (where z < 0) as old
+    from scored group by phase, unit
 )
-select count(*) as n, sum(r) as r, sum(z) as z, sum(z * r) as zr, sum(z ^ 2) as z2, sum(z ^ 2 * r) as z2r
-from once
+select sum(n)::int as n, sum(r) as r, sum(z) as z, sum(zr) as zr, sum(z ^ 2) as z2, sum(z * zr) as z2r,
+    sum(zr ^ 2) as zr2,
+    least(coalesce(sum(new) ^ 2 / sum(new ^ 2), 0), coalesce(sum(old) ^ 2 / sum(old ^ 2), 0)) as least_units
+from units
 """
 
 
@@ -67,12 +81,12 @@ def gather(rollout: Rollout) -> dict[str, Any]:
 
 
 def _contrast(rollout: Rollout) -> dict[str, Any]:
-    [sums] = served(rollout, _CONTRAST)
+    [sums] = served(rollout, _ONCE + _CONTRAST)
     return sums if sums["n"] else {}
 
 
 def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:
-    [sums] = served(rollout, _FIRST + _OFF_POLICY, arm=arm)
+    [sums] = served(rollout, _ONCE + _OFF_POLICY, arm=arm)
     return sums if sums["n"] else {}
 
 

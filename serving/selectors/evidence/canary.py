@@ -45,11 +45,37 @@ from seen group by arm, number order by number
 # that failed is a wrong one: else a model would look better for failing on what is hard.
 _LABELS = """,
 judged as (
-    select distinct on (arm, digest) phase, arm, (status = 'ok' and guess = truth) as good
+    select distinct on (arm, digest) phase, arm, unit, (status = 'ok' and guess = truth) as good
     from served where truth is not null
     order by arm, digest, created_at
 )
+"""
+_STRATA = """
 select phase, arm, count(*) as labels, count(*) filter (where good) as good from judged group by phase, arm
+"""
+# As `UnitSpread.of`.
+_UNITS = """,
+shares as (
+    select phase, count(*) filter (where arm = 'challenger')::float8 as new,
+        count(*) filter (where arm = 'champion')::float8 as old,
+        avg(good::int) filter (where arm = 'challenger')::float8 as new_share,
+        avg(good::int) filter (where arm = 'champion')::float8 as old_share
+    from judged group by phase
+),
+both_arms as (select *, new * old / (new + old) as w from shares where new > 0 and old > 0),
+scored as (
+    select unit,
+        case arm when 'challenger' then w / new else 0 end as new,
+        case arm when 'champion' then w / old else 0 end as old,
+        case arm when 'challenger' then w / new * (good::int - new_share)
+            else -w / old * (good::int - old_share) end as score
+    from judged join both_arms using (phase) where arm in ('challenger', 'champion')
+),
+units as (select sum(new) as new, sum(old) as old, sum(score) as score from scored group by unit)
+select coalesce(sum(score ^ 2) / (select sum(w) ^ 2 from both_arms), 0) as variance,
+    coalesce(sum(old) ^ 2 / sum(old ^ 2), 0) as champion,
+    coalesce(sum(new) ^ 2 / sum(new ^ 2), 0) as challenger
+from units
 """
 
 
@@ -57,14 +83,16 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     began = rollout.phase_since or rollout.created_at
     traffic, blocks = _traffic(rollout, began)
     strata: dict[int, dict[str, int]] = {}
-    for row in served(rollout, _LABELS):
+    for row in served(rollout, _LABELS + _STRATA):
         stratum = strata.setdefault(row["phase"], {})
         stratum[f"{row['arm']}_labels"], stratum[f"{row['arm']}_right"] = row["labels"], row["good"]
+    [units] = served(rollout, _LABELS + _UNITS)
     return {
         "step": rollout.progress["step"],
         "seconds": (timezone.now() - began).total_seconds(),
         **traffic,
         "labels": [strata[phase] for phase in sorted(strata)],
+        "units": units,
         "weighted": weighted_by_arm(rollout),
         "blocks": blocks,
         "load_failed": bool(rollout.arms.get(name=Arm.CHALLENGER).load_error),

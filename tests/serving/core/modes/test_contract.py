@@ -48,7 +48,8 @@ def off_policy(seed: int) -> OffPolicySums:
 def contrast(seed: int) -> ContrastSums:
     rng = np.random.default_rng(seed)
     chosen, right = rng.random((2, seed % 500)) < 0.7
-    return ContrastSums.of(chosen, np.where(chosen, 0.7, 0.3), right)
+    unit = rng.integers(0, 40, seed % 500) if seed % 2 else None
+    return ContrastSums.of(chosen, np.where(chosen, 0.7, 0.3), right, unit)
 
 
 # Sums that some labels could have, not any numbers.

@@ -57,7 +57,7 @@ def test_equal_arms_are_seldom_told_apart_while_shares_follow_them_and_traffic_g
             chosen = rng.random(50) < share
             right = rng.random(50) < (0.95 if batch // 15 % 2 else 0.75)
             got = np.where(chosen, share, 1 - share)
-            sums += np.array(list(vars(ContrastSums.of(chosen, got, right)).values()))
+            sums += np.array(list(vars(ContrastSums.of(chosen, got, right)).values())[:6], float)
             score = 0.9 * score + [right[chosen].sum() - 0.8 * chosen.sum(), (right - 0.8)[~chosen].sum()]
             share = 0.95 if score[0] > score[1] else 0.05
             known = ContrastSums(int(sums[0]), *sums[1:])

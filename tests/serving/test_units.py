@@ -1,0 +1,129 @@
+"""What is counted where clients stick to an arm by a unit's key, and where an image is sent by several."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from serving.core.modes import bandit, canary
+from serving.core.statistics.contrast import ContrastSums
+from serving.core.statistics.off_policy import OffPolicySums, inverse_propensity
+from serving.core.statistics.strata import UnitSpread
+from serving.models import Feedback, Prediction
+from serving.selectors.evidence import evidence_of
+from serving.services.replay import decisions_replay
+from tests.serving import trained
+from tests.serving.conftest import Service
+from tests.serving.rolled import Rolled, images, rollout
+from tests.serving.trained import DARK, picture
+
+# Enough that each arm gets some, whatever the salt.
+UNITS = [f"camera-{n}" for n in range(24)]
+
+
+def ask_by_units(rolled: Rolled, count: int, start: int = 1000) -> None:
+    """What half of them send is hard: no model is right about it."""
+    for number, (image, label) in enumerate(images(count, start)):
+        camera = number // 2 % len(UNITS)
+        other = "light" if label == "dark" else "dark"
+        asked = rolled.ask(image, **{"X-Unit-Key": UNITS[camera]})
+        rolled.report(asked, other if camera % 2 else label)
+
+
+Arrays = tuple[
+    NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]
+]
+
+
+def labelled(rolled: Rolled) -> Arrays:
+    """Phase, whether the challenger answered, with which chance, whether it was right, and the unit's number;
+    of each image's first.
+    """
+    told = dict(Feedback.objects.values_list("prediction", "label__name"))
+    seen: dict[str, Prediction] = {}
+    for one in Prediction.objects.filter(rollout=rolled.pk).order_by("created_at"):
+        if one.pk in told:
+            seen.setdefault(one.digest, one)
+    rows = list(seen.values())
+    numbers: dict[str, int] = defaultdict(lambda: len(numbers))
+    return (
+        np.array([one.phase for one in rows]),
+        np.array([one.arm == "challenger" for one in rows]),
+        np.array([one.propensity for one in rows]),
+        np.array([one.top[0]["label"] == told[one.pk] for one in rows]),
+        np.array([numbers[one.unit] for one in rows]),
+    )
+
+
+def test_a_bandits_labels_are_summed_over_each_unit_of_a_phase(service: Service) -> None:
+    rolled = rollout(
+        service, "bandit", trained.version(service.project, seed=1), min_labels=10, batch_labels=5
+    )
+    ask_by_units(rolled, 96)
+    assert len({one.unit for one in Prediction.objects.filter(rollout=rolled.pk)}) == len(UNITS)
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("reweight", "thompson")
+    rolled.loaded()
+    ask_by_units(rolled, 48, start=3000)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, bandit.Evidence)
+    assert found.contrast is not None
+    phase, chosen, chance, right, unit = labelled(rolled)
+    assert set(phase.tolist()) == {1, 2}
+    by_phase = np.unique(phase * 1000 + unit, return_inverse=True)[1]
+    wanted = ContrastSums.of(chosen, chance, right, by_phase)
+    assert vars(found.contrast) == pytest.approx(vars(wanted))
+    assert wanted.spread > 1.5 * ContrastSums.of(chosen, chance, right).spread
+    rolled.look()
+    assert all(one.same for one in decisions_replay())
+
+
+def test_a_canarys_labels_differ_by_units_in_all_steps_together(service: Service) -> None:
+    rolled = rollout(
+        service,
+        "canary",
+        trained.version(service.project, seed=1),
+        steps=[0.3, 0.6],
+        hold_seconds=0,
+        min_requests=1,
+        min_labels=10,
+    )
+    ask_by_units(rolled, 96)
+    decision = rolled.look()
+    assert decision is not None
+    assert decision.action == "advance"
+    rolled.loaded()
+    ask_by_units(rolled, 48, start=3000)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, canary.Evidence)
+    phase, chosen, _, right, unit = labelled(rolled)
+    wanted = UnitSpread.of(phase, chosen, right, unit)
+    assert found.units is not None
+    assert vars(found.units) == pytest.approx(vars(wanted))
+    assert 1 < wanted.least < len(UNITS)
+    decision = rolled.look()
+    assert decision is not None
+    assert (decision.action, decision.rule) == ("hold", "watching")
+    assert "more units in each arm" in decision.reason
+    assert all(one.same for one in decisions_replay())
+
+
+def test_an_image_that_met_both_arms_is_one_label_of_what_an_arm_is_worth(service: Service) -> None:
+    rolled = rollout(service, "bandit", trained.version(service.project, seed=1))
+    for number in range(4):
+        image = picture(DARK, number + 500)
+        for camera in UNITS:
+            rolled.report(rolled.ask(image, **{"X-Unit-Key": camera}), "light" if number == 3 else "dark")
+    assert {one.arm for one in Prediction.objects.filter(rollout=rolled.pk)} == {"champion", "challenger"}
+    found = evidence_of(rolled.row)
+    assert isinstance(found, bandit.Evidence)
+    _, chosen, chance, right, _ = labelled(rolled)
+    for arm, answered in (("challenger", chosen), ("champion", ~chosen)):
+        sums = found.off_policy[arm]
+        wanted = OffPolicySums.of(answered, chance, right.astype(float), np.zeros(4))
+        assert (sums.n, sums.w, sums.wr, sums.w2) == (4, wanted.w, wanted.wr, wanted.w2)
+    # Whoever answered first: the two estimates share the four images out.
+    first = inverse_propensity(found.off_policy["challenger"]).mean
+    assert first + inverse_propensity(found.off_policy["champion"]).mean == pytest.approx(1.5)
