@@ -1,5 +1,5 @@
 """What a bandit costs while it learns, when labels come late; whether it ends rightly where classes or hours
-differ; and what its log says each arm is worth.
+differ, or few clients stick to their arm; and what its log says each arm is worth.
 
 Every change of shares is `decide`'s, on the labels that have arrived.
 """
@@ -157,6 +157,30 @@ def _wrong_ends(table: Table, rng: np.random.Generator, runs: int) -> None:
         ends = [play(world, rng, Config(by_class=by_class), delay=0).action for _ in range(runs)]
         share = _percent(one in wrong for one in ends)
         table.claim(f"bandit: ended wrongly, {name}, {told}", 5.0, share, "%", runs)
+    many = 5 * runs
+    for units in (10, 50, 200, 1000):
+        share = _percent(_sticky_ends(units, 5000, rng) for _ in range(many))
+        name = f"bandit: ended wrongly, equal arms, {units} units that differ by 10 points, 5,000 labels"
+        table.claim(name, 5.0, share, "%", many)
+
+
+def _sticky_ends(units: int, labels: int, rng: np.random.Generator) -> bool:
+    """Whether it ends, of equal arms: what a unit sends is easier or harder by 10 points than what another
+    does. Even shares that do not change, where units keep their arm longest.
+    """
+    unit = rng.integers(0, units, labels)
+    new = (rng.random(units) < 0.5)[unit]
+    right = rng.random(labels) < np.clip(rng.normal(0.85, 0.1, units), 0, 1)[unit]
+    arm = np.where(new, 0, 1)
+    for known in range(250, labels + 1, 250):
+        evidence = Evidence(
+            answers=_answers(arm, right, known, known),
+            labels_at_change=known,
+            contrast=ContrastSums.of(new[:known], np.full(known, 0.5), right[:known], unit[:known]),
+        )
+        if bandit.decide(Config(), evidence).action in ("promote", "roll_back"):
+            return True
+    return False
 
 
 def _percent(held: Iterable[bool]) -> float:

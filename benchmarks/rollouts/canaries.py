@@ -17,13 +17,14 @@ from serving.core.modes import MODES
 from serving.core.modes.canary import SURE, Block, Config, Evidence, Traffic, log_excess
 from serving.core.statistics.burst import log_since_any
 from serving.core.statistics.mean_difference import half_width
-from serving.core.statistics.strata import Stratum, pooled_difference
+from serving.core.statistics.strata import Stratum, UnitSpread, pooled_difference
 
 Floats = NDArray[np.float64]
 REQUESTS = 50  # a second
 SLOW = 0.01  # of the champion's answers, by the meaning of the limit
 AUDITED = 0.1  # of the answers get a label
 ACCURACY = 0.9
+LABELS, LOOKED_AT = 2000, 200  # of each step, where units keep their arm; a look after so many
 CHECKED = 3  # runs that `decide` follows
 CHECKED_EVERY = 30.0  # seconds, and where the arrays say that it is taken back
 
@@ -116,6 +117,42 @@ def _traffic(counts: Floats) -> Traffic:
     return Traffic(*map(int, counts))
 
 
+def sticky_rolled_back(units: int, runs: int, rng: np.random.Generator, config: Config) -> float:
+    """The share of runs in which labels of an equal model take it back: each unit keeps its arm, and what one
+    sends is harder or easier by 5 points than what another does. `LABELS` in each step.
+    """
+    ended = 0
+    for _ in range(runs):
+        unit = rng.integers(0, units, LABELS * len(config.steps))
+        period = np.arange(len(unit)) // LABELS
+        new = rng.random(units)[unit] < np.array(config.steps)[period]
+        accuracy = np.clip(rng.normal(ACCURACY, 0.05, units), 0, 1)
+        right = rng.random(len(unit)) < accuracy[unit]
+        ended += any(
+            _taken_back(n, period, new, right, unit, config)
+            for n in range(LOOKED_AT, len(unit) + 1, LOOKED_AT)
+        )
+    return ended / runs
+
+
+def _taken_back(
+    n: int,
+    period: NDArray[np.int64],
+    new: NDArray[np.bool_],
+    right: NDArray[np.bool_],
+    unit: NDArray[np.int64],
+    config: Config,
+) -> bool:
+    """By the first n labels."""
+    step = int(period[n - 1])
+    groups = (right & ~new, ~new, right & new, new)
+    counts = [np.bincount(period[:n], of[:n], minlength=step + 1) for of in groups]
+    strata = tuple(Stratum(*map(int, row)) for row in np.transpose(counts))
+    spread = UnitSpread.of(period[:n], new[:n], right[:n], unit[:n])
+    evidence = Evidence(step=step, labels=strata, units=spread)
+    return MODES["canary"].decide(config, evidence).action == "roll_back"
+
+
 def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
     config = Config()
     runs, tick = 500 if quick else 10_000, 30.0 if quick else 10.0
@@ -129,6 +166,11 @@ def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
         table.claim(
             f"canary: equal models rolled back, {name}", 1.0, 100 * float(np.isfinite(ends).mean()), "%", runs
         )
+    few = 10 if quick else 1000
+    for units in (20, 100, 500):
+        share = 100 * sticky_rolled_back(units, few, rng, config)
+        name = f"canary: equal models rolled back by labels, {units} units that differ by 5 points"
+        table.claim(name, 1.0, share, "%", few)
     runs = 200 if quick else 4000
     for after, old in ((0.0, 0.0), (0.0, 0.001), (300.0, 0.0), (300.0, 0.001)):
         ends = rolled_back(failing(0.05, after, old), runs, 1.0, rng, after + 150, config) - after
