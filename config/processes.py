@@ -13,8 +13,8 @@ QUEUES = {"default": 2, "embedding": 2, "learning": 1}
 ALSO = {"embedding": ["search"], "learning": ["search"]}
 
 
-# Of a web process: more than serving.services.admission lets in, so that pages and refusals go on.
-WEB_THREADS = 24
+# Of a web process: more than serving.services.admission and config.bodies let in, so that the rest goes on.
+WEB_THREADS = 28
 # They look for changes, load models and keep records.
 OTHER_THREADS = 3
 SPARE_CONNECTIONS = 40  # for workers, beat, what comes after answers, commands and people

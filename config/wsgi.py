@@ -6,6 +6,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import get_resolver
 
+from config.bodies import bounded
 from config.proxy import Application, fronted
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -26,7 +27,7 @@ def whole(django: Application) -> Application:
     return answered
 
 
-application = whole(get_wsgi_application())
+application = bounded(whole(get_wsgi_application()))
 behind_front = fronted(application)
 # Django would load the pages, and what they stand on, in the first request, which would wait for it.
 LOADED = len(get_resolver().url_patterns)

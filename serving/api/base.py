@@ -6,10 +6,16 @@ import time
 from collections.abc import Iterable
 
 from django.db import IntegrityError, InterfaceError, OperationalError
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 from rest_framework import status
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, PermissionDenied
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotFound,
+    ParseError,
+    PermissionDenied,
+)
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
@@ -107,6 +113,8 @@ class ProjectApiView(APIView):
         if isinstance(exc, OperationalError | InterfaceError):
             logger.exception("The database did not answer")
             exc = ComeBack("The database does not answer at the moment. Try again in a second.")
+        elif isinstance(exc, UnreadablePostError):
+            exc = ParseError("The connection broke before the whole body had come.")
         elif isinstance(exc, CannotBeKept):
             logger.error("%s", exc)
             exc = ComeBack(str(exc))
