@@ -7,12 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labelling.api.bodies import JsonBody
-from serving.api.base import Conflict, ProjectApiView
+from serving.api.base import ComeBack, Conflict, ProjectApiView
 from serving.api.schema import ERRORS, FeedbackRequest, FeedbackResponse
 from serving.api.uploads import check_length
 from serving.models import Prediction, Scope
 from serving.services.feedback import FeedbackConflict, UnknownLabel, feedback_record
-from serving.services.prediction_log import prediction_find
+from serving.services.prediction_log import NotYetKnown, prediction_find
 
 MAX_FEEDBACK = 4 * 1024
 
@@ -64,6 +64,8 @@ class FeedbackView(ProjectApiView):
             found = prediction_find(project_id=self.key.project_id, pk=uuid.UUID(text))
         except ValueError:
             found = None
+        except NotYetKnown as unknown:
+            raise ComeBack("This prediction is not known yet. Try again in a second.") from unknown
         if found is None:
             raise NotFound(f"There is no prediction '{text[:40]}' in this project.")
         return found

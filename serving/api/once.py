@@ -12,7 +12,7 @@ from rest_framework.exceptions import APIException, ParseError
 
 from serving.api.base import ComeBack, Conflict
 from serving.models import ApiKey
-from serving.services.idempotency import InFlight, Once, OtherRequest, request_once
+from serving.services.idempotency import MOST_LABELS, InFlight, Once, OtherRequest, request_once
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,15 @@ class Answering:
             with _redis_may_fail():
                 self.once.answered(response.content)
         return response
+
+
+def check_keepable(labels: int) -> None:
+    """Before anything is predicted: what could not be kept would be made twice. Raises ParseError."""
+    if labels > MOST_LABELS:
+        raise ParseError(
+            f"With an Idempotency-Key, an answer has at most {MOST_LABELS:,} labels, and this one would have "
+            f"{labels:,}: send fewer images, or a smaller 'top'."
+        )
 
 
 @contextmanager

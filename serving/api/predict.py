@@ -16,11 +16,12 @@ from serving.api.answering import (
 )
 from serving.api.base import ProjectApiView
 from serving.api.deadlines import HEADER, check_room, deadline_of
-from serving.api.once import answered_once
+from serving.api.once import answered_once, check_keepable
 from serving.api.schema import ERRORS, PREDICT_EXAMPLES, PREDICT_REQUEST, PredictResponse
 from serving.api.uploads import images_sent
 from serving.models import Prediction, Scope
 from serving.services.admission import Deadline
+from serving.services.idempotency import MOST_LABELS
 from serving.services.loaded import Champion, LoadedModel
 from serving.services.predictions import Answered, Made, Refused
 
@@ -57,7 +58,11 @@ class PredictView(ProjectApiView):
                 "Idempotency-Key",
                 str,
                 OpenApiParameter.HEADER,
-                description="Sent again with the same key within a day, a request gets the first answer.",
+                description=(
+                    "Sent again with the same key within a day, a request gets the first answer; within "
+                    "less, a minute at least, where an API key's answers of a day are more than 16 MB. Such "
+                    f"an answer has at most {MOST_LABELS:,} labels, of all its images and questions."
+                ),
             ),
             OpenApiParameter(
                 HEADER,
@@ -85,11 +90,14 @@ class PredictView(ProjectApiView):
         classes = max(len(champion.classes) for champion in answering)
         if top is not None and top > classes:
             raise ParseError(f"'top' is {top}, but the model knows {classes} labels.")
+        top = top or min(DEFAULT_TOP, classes)
+        if self.request._request.META.get("HTTP_IDEMPOTENCY_KEY"):
+            check_keepable(len(images) * sum(min(top, len(one.classes)) for one in answering))
         made = answered(
             key=self.key,
             champions=answering,
             images=images,
-            top=top or min(DEFAULT_TOP, classes),
+            top=top,
             unit=unit,
             whole=False,
             deadline=deadline,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -34,6 +35,16 @@ _TOGETHER = 10_000  # lines; after an hour without the database there may be a m
 _FAST = "set local synchronous_commit to off"
 
 
+# So many of a process may wait for a prediction at once: an id that is none would hold a thread as well.
+_patience = threading.BoundedSemaphore(2)
+# Seconds after which one that has just been made is looked for again.
+_LOOKS = (1.5 * SECONDS, 5 * SECONDS)
+
+
+class NotYetKnown(Exception):
+    """It may be on its way into the database, and too many wait for theirs."""
+
+
 class CannotBeKept(OSError):
     """The disk takes no more: what cannot be recorded is not answered."""
 
@@ -55,13 +66,25 @@ def predictions_store(*, predictions: Sequence[Prediction]) -> None:
 
 
 def prediction_find(*, project_id: int, pk: uuid.UUID) -> Prediction | None:
-    """One that has just been made may be on its way into the database: it is waited for."""
-    deadline = time.monotonic() + (5 * SECONDS if spool.running else 0)
-    while True:
-        found = Prediction.objects.filter(~UNANSWERED, pk=pk, project_id=project_id).first()
-        if found is not None or time.monotonic() > deadline:
-            return found
-        time.sleep(SECONDS / 2)
+    """One that has just been made may be on its way into the database: it is waited for.
+
+    Raises NotYetKnown, at once, when as many wait as may.
+    """
+    known = Prediction.objects.filter(~UNANSWERED, pk=pk, project_id=project_id)
+    began = time.monotonic()
+    found = known.first()
+    if found is not None or not spool.running:
+        return found
+    if not _patience.acquire(blocking=False):
+        raise NotYetKnown
+    try:
+        for seconds in _LOOKS:
+            time.sleep(max(0.0, began + seconds - time.monotonic()))
+            if (found := known.all().first()) is not None:
+                break
+        return found
+    finally:
+        _patience.release()
 
 
 def _line(prediction: Prediction, now: str) -> bytes:

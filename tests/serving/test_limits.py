@@ -4,19 +4,25 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Timer
 
+import numpy as np
 import pytest
 import redis
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from labelling.models import Membership
 from serving.models import Feedback, Prediction, TrafficPolicy
+from serving.services import idempotency
 from serving.services.idempotency import InFlight, Once, request_once
 from serving.services.keys import key_create
+from serving.services.redis_client import redis_client
 from serving.services.retention import predictions_forget
 from serving.services.throttle import TooManyRequests, request_admit
 from tests import factories
@@ -156,3 +162,60 @@ def test_what_a_killed_process_had_begun_is_taken_over_and_what_a_living_one_has
     timer.start()
     assert request_once(key=service.key, idempotency_key="order-20", parts=[b"a"]) == b"done"
     timer.join()
+
+
+def test_few_wait_for_a_first_request_and_the_others_are_told_at_once(service: Service) -> None:
+    def again() -> float:
+        began = time.monotonic()
+        with pytest.raises(InFlight):
+            request_once(key=service.key, idempotency_key="order-22", parts=[b"a"])
+        return time.monotonic() - began
+
+    assert isinstance(request_once(key=service.key, idempotency_key="order-22", parts=[b"a"]), Once)
+    with ThreadPoolExecutor(24) as pool:
+        took = [one.result() for one in [pool.submit(again) for _ in range(24)]]
+    assert sum(one < 0.9 for one in took) == 22
+
+
+def test_an_answer_that_is_too_large_to_be_kept_is_refused_before_it_is_made(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(path: str = service.predict_path, key: str = "order-23") -> HttpResponse:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer: HttpResponse = service.client.post(path, picture(DARK), "image/png", headers=headers)  # type: ignore[assignment]  # the test client's own class
+        return answer
+
+    monkeypatch.setattr("serving.api.once.MOST_LABELS", 1)
+    refused = ask()
+    assert refused.status_code == 400
+    assert b"at most 1 labels, and this one would have 2: send fewer images" in refused.content
+    assert not Prediction.objects.exists()
+    assert ask(key="").status_code == 200
+    assert ask(f"{service.predict_path}?top=1").status_code == 200, "the key is free for a smaller request"
+
+
+def test_the_answers_of_a_key_take_so_much_memory_and_each_is_kept_for_a_minute(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "KEPT_BYTES", 24 * 10_000)
+    rng = np.random.default_rng(0)
+    lives = []
+    for number in range(200):
+        once = request_once(key=service.key, idempotency_key=f"order-{number}", parts=[b"a"])
+        assert isinstance(once, Once)
+        once.answered(rng.bytes(1_000))
+        lives.append(redis_client().ttl(once.name))
+    day = 24 * 60 * 60
+    assert lives[0] == pytest.approx(day, abs=2)
+    assert lives == sorted(lives, reverse=True)
+    # An hour as busy as this one keeps so many bytes, however many hours follow.
+    assert lives[-1] == pytest.approx(60 * 60 * 24 * 10_000 / (200 * 1_090), rel=0.1)
+    monkeypatch.setattr(idempotency, "KEPT_BYTES", 1)
+    last = request_once(key=service.key, idempotency_key="order-200", parts=[b"a"])
+    assert isinstance(last, Once)
+    last.answered(b"{}" * 50_000)
+    assert 58 <= redis_client().ttl(last.name) <= 60
+    assert redis_client().strlen(last.name) < 1_000, "packed"
+    assert request_once(key=service.key, idempotency_key="order-200", parts=[b"a"]) == b"{}" * 50_000
+    # Nothing but what forgets by itself may stay in the memory that messages need.
+    assert 0 < redis_client().ttl(last.kept_by) <= 60 * 60

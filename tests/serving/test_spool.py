@@ -5,10 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from serving.models import Prediction
 from serving.services import prediction_log
@@ -185,3 +189,22 @@ def test_a_line_from_before_an_upgrade_is_stored_and_a_damaged_one_keeps_none_ba
     stored = Prediction.objects.get(pk=told["id"])
     assert (stored.precision, stored.place, stored.arm) == ("float32", None, "champion")
     assert Prediction.objects.count() == 2
+
+
+def test_few_wait_for_predictions_that_are_not_known_and_the_others_are_told_to_come_back(
+    spooling: Service,
+) -> None:
+    def send(_: int) -> tuple[int, float]:
+        began = time.monotonic()
+        path = f"/api/v1/projects/{spooling.project.slug}/predictions/{uuid.uuid4()}/feedback"
+        answer = spooling.client.post(path, {"label": "dark"}, content_type="application/json")
+        connection.close()
+        return answer.status_code, time.monotonic() - began
+
+    with ThreadPoolExecutor(24) as pool:
+        told = list(pool.map(send, range(24)))
+    assert sorted(status for status, _ in told) == [404] * 2 + [503] * 22
+    assert all(took > 0.9 for status, took in told if status == 404)
+    with CaptureQueriesContext(connection) as asked:
+        assert prediction_log.prediction_find(project_id=spooling.project.pk, pk=uuid.uuid4()) is None
+    assert len(asked) == 3
