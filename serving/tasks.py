@@ -7,7 +7,7 @@ from celery import shared_task
 from serving.services.deployments import deployments_consider, deployments_create_missing
 from serving.services.input_references import references_due, references_make
 from serving.services.offers import offers_make, offers_missing, offers_withdraw
-from serving.services.production import production_look
+from serving.services.production import audits_withdraw, production_look
 from serving.services.retention import predictions_forget
 from serving.services.rollout_rules import rollouts_look
 
@@ -29,6 +29,7 @@ def tick() -> None:
 def tend() -> None:
     """Put what clients send into the queue of labels, and forget what is old."""
     production_look()
+    audits_withdraw()
     predictions_forget()
     if references_due():
         make_references.apply_async(expires=5)

@@ -42,17 +42,18 @@ def _filled(template: str, **parts: str) -> str:
 
 # Each step takes what the ones before have left over, so a source that is dry is made up for by the others.
 # `drawn` are the blind ones: from the hold-out, or from the whole pool where a project has none. `wanted` are
-# asked because of what happens outside, most of them blind too, so the ranking passes them over.
+# asked because of what happens outside, most of them blind too, so the ranking passes them over: first those
+# few that have a list, then the newest, for what is drawn now is not to wait behind what was drawn for others.
 TAKE = _filled(
     """
 with nothing as (select null::bigint as id where false),
 drawn as (BLINDLY_DRAWN),
 wanted as (
-    select asked.kind, item.id, asked.id as place, null::int as rank, null::int as round_number,
+    select asked.kind, item.id, -asked.id as place, null::int as rank, null::int as round_number,
         null::bigint as suggestion_id, null::float8 as confidence, '{}'::jsonb as others, asked.inclusion
     from labelling_wanted asked join labelling_item item on item.id = asked.item_id
     where asked.project_id = %(project)s and FREE and item.id not in (select id from drawn)
-    order by asked.id
+    order by asked.kind = 'listed' desc, asked.id desc
     limit greatest(0, least(%(wanted)s, %(count)s - (select count(*) from drawn))) LOCK
 ),
 ranked as (

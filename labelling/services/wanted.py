@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from django.db.models import Exists, OuterRef, QuerySet
+
 from labelling.models import Annotation, Item, Project, Question, Wanted
 
 
@@ -41,3 +43,28 @@ def items_want(
     ]
     Wanted.objects.bulk_create(wanted, ignore_conflicts=True)
     return len(wanted)
+
+
+def wanted_withdraw(*, wanted: QuerySet[Wanted]) -> int:
+    """Ask these no more, except what somebody has spoken of; return how many. Who holds one may answer."""
+    return _unspoken(wanted).delete()[0]
+
+
+def wanted_thin(*, project: Project, most: int) -> int:
+    """Leave at most `most` of those that chance drew, and return how many were given up.
+
+    Which ones are given up is drawn evenly, whatever is in the image, who answered it, and what the chance of
+    its draw was. So the rest is a sample of the same images, and weights by the chances of the draws
+    still hold: the share that stays is a factor that all have in common, which an estimate of a mean divides out.
+    """
+    drawn = Wanted.objects.filter(project=project, inclusion__isnull=False)
+    surplus = drawn.count() - most
+    if surplus <= 0:
+        return 0
+    given_up = _unspoken(drawn).order_by("?").values_list("pk", flat=True)[:surplus]
+    return Wanted.objects.filter(pk__in=list(given_up)).delete()[0]
+
+
+def _unspoken(wanted: QuerySet[Wanted]) -> QuerySet[Wanted]:
+    spoken = Annotation.objects.filter(item=OuterRef("item")).exclude(kind=Annotation.Kind.UNDO)
+    return wanted.exclude(Exists(spoken))

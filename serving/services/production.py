@@ -15,9 +15,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labelling.models import Project, Wanted
-from labelling.services.wanted import items_want
+from labelling.services.wanted import items_want, wanted_thin, wanted_withdraw
 from serving.core.inclusion import unsure_below
-from serving.models import Deployment, Prediction
+from serving.models import Deployment, Prediction, Rollout
 from serving.selectors import disagreed_since, drawn_since, unsure_since
 from serving.services.drift import drift_look
 
@@ -27,6 +27,8 @@ UNSURE_OF = "The model was unsure of it in live traffic."
 DISAGREED_ON = "Champion and challenger disagree on it in live traffic."
 # So many picked ones wait at most: what is asked is to be fresh, and the ranking has its place too.
 MOST_WAITING = 200
+# So many drawn ones: more than people answer while they are fresh. What is given up then is drawn, too.
+MOST_DRAWN = 500
 PERIOD = timedelta(seconds=2)
 # What is being written while we look is seen by the next look.
 _OVERLAP = timedelta(seconds=10)
@@ -34,7 +36,9 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def places_left(project: Project) -> int:
-    """For what is picked; what is drawn takes none, for its chance must not depend on what waits."""
+    """For what is picked; what is drawn takes none, for its chance must not depend on what waits. Too many
+    drawn ones are thinned evenly (`wanted_thin`).
+    """
     waiting = Wanted.objects.filter(project=project, kind=Wanted.Kind.TRAFFIC, inclusion=None).count()
     return max(0, MOST_WAITING - waiting)
 
@@ -52,7 +56,24 @@ def production_look() -> None:
         # Of several ticks at once, one gets it.
         if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):
             _want(deployment, (seen or now) - _OVERLAP)
+            wanted_thin(project=deployment.project, most=MOST_DRAWN)
             drift_look(deployment=deployment)
+
+
+def audits_withdraw() -> int:
+    """Ask no more what only rollouts drew that are over: nobody needs it, and the live one's would wait."""
+    over = [Rollout.State.PROMOTED, Rollout.State.ROLLED_BACK, Rollout.State.ENDED]
+    draws = Prediction.objects.filter(
+        project=OuterRef("project"), digest=OuterRef("item__digest"), inclusion__isnull=False
+    )
+    drawn = Wanted.objects.filter(
+        inclusion__isnull=False, reason__in=(AUDITED, UNSURE_OF), project__rollouts__state__in=over
+    )
+    stale = drawn.filter(Exists(draws.filter(rollout__state__in=over))).exclude(
+        Exists(draws.filter(rollout__state__in=Rollout.LIVE))
+    )
+    found = list(stale.values_list("pk", flat=True).distinct())
+    return wanted_withdraw(wanted=Wanted.objects.filter(pk__in=found)) if found else 0
 
 
 def _want(deployment: Deployment, since: datetime) -> None:

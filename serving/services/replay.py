@@ -12,6 +12,7 @@ from serving.models import Decision
 class Replayed:
     decision: Decision
     same: bool
+    unread: str = ""  # why what was stored cannot be read any more
 
 
 def decisions_replay(*, project: Project | None = None) -> list[Replayed]:
@@ -19,7 +20,15 @@ def decisions_replay(*, project: Project | None = None) -> list[Replayed]:
     decisions = Decision.objects.filter(actor=None).select_related("rollout").order_by("id")
     if project is not None:
         decisions = decisions.filter(project=project)
-    return [Replayed(decision, _same(decision)) for decision in decisions]
+    return [_replayed(decision) for decision in decisions]
+
+
+def _replayed(decision: Decision) -> Replayed:
+    """One that cannot be read keeps no other from it: another program wrote it, or its mode has gone."""
+    try:
+        return Replayed(decision, _same(decision))
+    except Exception as error:
+        return Replayed(decision, False, f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def _same(decision: Decision) -> bool:

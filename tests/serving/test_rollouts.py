@@ -1,10 +1,12 @@
 """Every mode through the real HTTP API: from the rollout's start to the decision that its labels lead to."""
 
 import copy
+import io
 import time
 from html import unescape
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from labelling.models import Item
 from serving.core.modes import bandit
@@ -260,3 +262,27 @@ def test_interleaving_shows_one_list_and_counts_choices_as_votes(wrong: Service)
     evidence = decision.evidence["evidence"]
     assert (evidence["wins_champion"], evidence["wins_challenger"], evidence["ties"]) == (0, 44, 0)
     ends(rolled, Rollout.State.PROMOTED)
+
+
+def test_a_decision_that_cannot_be_read_keeps_no_other_from_being_replayed(service: Service) -> None:
+    first = Decision.objects.get(actor=None)
+    Decision.objects.create(
+        project=service.project,
+        model_version=service.version,
+        action="promote",
+        rule="not-worse",
+        reason="Written by another program.",
+        evidence={"champion": {"accuracy": 1}},
+    )
+    trained.version(service.project, seed=1)
+    deployments_consider()
+    told = [(bool(one.unread), one.same) for one in decisions_replay()]
+    assert told[:2] == [(False, True), (True, False)]
+    assert told[2:] == [(False, True)] * (len(told) - 2)
+    assert len(told) > 2
+    assert decisions_replay()[0].decision == first
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"^Some decisions cannot be read\.$"):
+        call_command("decisions_replay", stdout=out)
+    assert "cannot be read: " in out.getvalue()
+    assert f"{len(told) - 1} of {len(told)} decisions come out the same." in out.getvalue()

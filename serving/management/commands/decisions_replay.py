@@ -20,9 +20,15 @@ class Command(BaseCommand):
             if project is None:
                 raise CommandError(f"There is no project '{slug}'.")
         replayed = decisions_replay(project=project)
-        other = [one.decision for one in replayed if not one.same]
+        other = [one.decision for one in replayed if not one.same and not one.unread]
         for decision in other:
             self.stdout.write(f"{decision.pk} ({decision}) comes out otherwise")
-        self.stdout.write(f"{len(replayed) - len(other)} of {len(replayed)} decisions come out the same.")
+        unread = [one for one in replayed if one.unread]
+        for one in unread:
+            self.stdout.write(f"{one.decision.pk} ({one.decision}) cannot be read: {one.unread}")
+        same = len(replayed) - len(other) - len(unread)
+        self.stdout.write(f"{same} of {len(replayed)} decisions come out the same.")
         if other:
             raise CommandError("The log does not reproduce its decisions.")
+        if unread:
+            raise CommandError("Some decisions cannot be read.")
