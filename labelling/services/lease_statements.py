@@ -43,7 +43,7 @@ def _filled(template: str, **parts: str) -> str:
 # Each step takes what the ones before have left over, so a source that is dry is made up for by the others.
 # `drawn` are the blind ones: from the hold-out, or from the whole pool where a project has none. `wanted` are
 # asked because of what happens outside, most of them blind too, so the ranking passes them over: first those
-# few that have a list, then the newest, for what is drawn now is not to wait behind what was drawn for others.
+# few that have a list, then the newest, as what is drawn now is not to wait behind what was drawn before.
 TAKE = _filled(
     """
 with nothing as (select null::bigint as id where false),

@@ -55,7 +55,8 @@ def wanted_thin(*, project: Project, most: int) -> int:
 
     Which ones are given up is drawn evenly, whatever is in the image, who answered it, and what the chance of
     its draw was. So the rest is a sample of the same images, and weights by the chances of the draws
-    still hold: the share that stays is a factor that all have in common, which an estimate of a mean divides out.
+    still hold: the share that stays is a factor that all have in common, and an estimate of a mean divides
+    it out.
     """
     drawn = Wanted.objects.filter(project=project, inclusion__isnull=False)
     surplus = drawn.count() - most

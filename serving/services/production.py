@@ -20,6 +20,7 @@ from serving.core.inclusion import unsure_below
 from serving.models import Deployment, Prediction, Rollout
 from serving.selectors import disagreed_since, drawn_since, unsure_since
 from serving.services.drift import drift_look
+from serving.services.prediction_log import spool
 
 AUDITED = "Drawn at random from live traffic, to compare the models of a rollout."
 AUDITED_ALONE = "Drawn at random from live traffic, to see how often clients get right answers."
@@ -46,6 +47,10 @@ def places_left(project: Project) -> int:
 def production_look() -> None:
     """Want what was answered since the last look and is among the project's items."""
     now = timezone.now()
+    # What the spool still holds, after an outage of the database perhaps for long, is looked at once it is
+    # stored. Of other machines' spools nothing is known here.
+    held, _ = spool.waiting()
+    until = now - timedelta(seconds=held)
     fresh = Prediction.objects.filter(
         project=OuterRef("project"),
         created_at__gt=Coalesce(OuterRef("looked_until"), Value(_LONG_AGO, DateTimeField())),
@@ -54,7 +59,7 @@ def production_look() -> None:
     for deployment in list(answering.filter(Exists(fresh)).select_related("project", "question", "champion")):
         seen = deployment.looked_until
         # Of several ticks at once, one gets it.
-        if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=now):
+        if answering.filter(pk=deployment.pk, looked_until=seen).update(looked_until=until):
             _want(deployment, (seen or now) - _OVERLAP)
             wanted_thin(project=deployment.project, most=MOST_DRAWN)
             drift_look(deployment=deployment)

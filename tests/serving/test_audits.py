@@ -1,12 +1,17 @@
 """Labels that people give count where they came about without regard to the arms, and only there."""
 
+import time
 import uuid
 from collections import Counter
+from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from numpy.typing import NDArray
+from pytest_django.fixtures import Settings
 
 from labelling.models import Annotation, Item, Label, Lease, Wanted
 from labelling.services.annotations import annotation_record
@@ -34,6 +39,7 @@ from tests.labelling.answering import answer_all
 from tests.serving import trained
 from tests.serving.conftest import Service, until
 from tests.serving.rolled import Rolled, answer, images, rollout
+from tests.serving.trained import DARK, picture
 
 
 def production_look_now() -> None:
@@ -339,3 +345,27 @@ def test_of_too_many_drawn_images_each_is_given_up_with_the_same_chance() -> Non
     assert all(abs(count - 200 * 10 / 39) < 5 * 6.2 for count in stayed.values())
     often = sum(stayed[item.pk] for item in items[1::2])
     assert abs(often - 2000 * 20 / 39) < 5 * 20, "whatever their chances"
+
+
+def test_what_is_stored_late_after_an_outage_is_asked_all_the_same(
+    service: Service, settings: Settings, tmp_path: Path
+) -> None:
+    rolled = rollout(service, "ab", trained.version(service.project, seed=1), audit_share=1.0)
+    items_sent(rolled, 1)
+    [late] = Prediction.objects.all()
+    Prediction.objects.all().delete()
+    production_look_now()
+    settings.SPOOL_DIR = tmp_path
+    held = tmp_path / f"{time.time_ns() - 60 * 10**9}-1-a.rows"
+    held.touch()
+    rolled.ask(picture(DARK, 7))  # nothing that is asked: the project does not have it
+    Deployment.objects.update(looked_until=timezone.now() - timedelta(seconds=3))
+    production_look()
+    assert not Wanted.objects.exists()
+    late.save(force_insert=True)
+    Prediction.objects.filter(pk=late.pk).update(created_at=timezone.now() - timedelta(seconds=50))
+    held.unlink()
+    time.sleep(2.1)
+    rolled.ask(picture(DARK, 8))
+    production_look()
+    assert Wanted.objects.get().item.digest == late.digest
