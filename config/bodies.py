@@ -105,14 +105,14 @@ class Body:
 def bounded(application: Application) -> Application:
     """Whatever the application makes of a body that it was not given, the client is told why."""
 
-    def answered(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ.get("CONTENT_LENGTH") in (None, "", "0"):
-            return application(environ, start_response)
-        client = environ.get("HTTP_AUTHORIZATION") or environ.get("REMOTE_ADDR", "")
-        body = environ["wsgi.input"] = Body(environ["wsgi.input"], client)
+    def answered(wsgi: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if wsgi.get("CONTENT_LENGTH") in (None, "", "0"):
+            return application(wsgi, start_response)
+        client = wsgi.get("HTTP_AUTHORIZATION") or wsgi.get("REMOTE_ADDR", "")
+        body = wsgi["wsgi.input"] = Body(wsgi["wsgi.input"], client)
         answer: Iterable[bytes] = ()
         try:
-            answer = application(environ, start_response)
+            answer = application(wsgi, start_response)
         except Exception:
             if not body.refused:
                 raise

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from benchmarks.rollouts.table import Table
 from serving.core.modes import MODES
-from serving.core.modes.canary import SURE, Block, Config, Evidence, Traffic, log_excess
+from serving.core.modes.canary import SURE, Block, Config, Evidence, Traffic
 from serving.core.statistics.burst import log_since_any
 from serving.core.statistics.mean_difference import half_width
+from serving.core.statistics.rate_test import log_excess
 from serving.core.statistics.strata import Stratum, UnitSpread, pooled_difference
 
 Floats = NDArray[np.float64]

@@ -12,9 +12,10 @@ from django.utils import timezone
 from labelling.models import Item, Label
 from labelling.services.annotations import annotation_record
 from learning.models import ModelVersion
-from serving.models import Decision, Rollout
+from serving.models import Decision, Deployment, Rollout
 from serving.services.champions import champions
 from serving.services.loaded import LiveRollout
+from serving.services.production import production_look
 from serving.services.rollout_rules import rollouts_look
 from tests import factories
 from tests.serving.conftest import Service, until
@@ -138,3 +139,19 @@ def answer(rolled: Rolled, items: Iterable[Item], source: str = "") -> None:
             seconds=1.0,
             source=source,
         )
+
+
+def production_look_now() -> None:
+    Deployment.objects.update(looked_until=None)
+    production_look()
+
+
+def items_sent(rolled: Rolled, count: int) -> list[bytes]:
+    """Images that the project has, each sent once."""
+    sent = []
+    for image, truth in images(count):
+        item = factories.item(rolled.service.project, data=image)
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": truth})
+        rolled.ask(image)
+        sent.append(image)
+    return sent

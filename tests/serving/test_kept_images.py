@@ -16,8 +16,7 @@ from tests import factories
 from tests.labelling.answering import answer_all
 from tests.serving import trained
 from tests.serving.conftest import Service, until
-from tests.serving.rolled import images, rollout
-from tests.serving.test_audits import production_look_now
+from tests.serving.rolled import images, production_look_now, rollout
 
 
 def test_images_that_the_project_lacks_are_kept_only_if_it_says_so(service: Service) -> None:

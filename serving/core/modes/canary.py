@@ -2,13 +2,13 @@
 
 The baseline is what the champion answers at the same time: what slows or breaks both is not the challenger's.
 An image that fails counts once, and of the challenger's only where the champion can answer it; only answers
-to one image alone can be slow, for a batch's time is that of all its images.
-Errors and slow answers are counted afresh in each step, because the shares change between them, and within it
-from many moments at once, so that a burst is found after hours much as it is at the start; labels come late,
-so those of all steps count, compared within each; an answer that failed is a wrong one. A unit's labels are
-alike, so the noise is that between units, of which some must be in each arm. `abort_alpha` is shared out over
-the guardrails, and for the two that start afresh over the steps, the first half of it to the first step,
-which has the least to go by. Too little data is a reason to wait, never to fail.
+to one image alone can be slow, for a batch's time is that of all its images. Errors and slow answers are
+counted afresh in each step, because the shares change between them, and within it from many moments at once,
+so that a burst is found after hours much as it is at the start; labels come late, so those of all steps
+count, compared within each; an answer that failed is a wrong one. A unit's labels are alike, so the noise is
+that between units, of which some must be in each arm. `abort_alpha` is shared out over the guardrails, and
+for the two that start afresh over the steps, the first half of it to the first step, which has the least to
+go by. Too little data is a reason to wait, never to fail.
 """
 
 import math
@@ -16,15 +16,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serving.core.modes.base import CHALLENGER, CHAMPION, Figure, Outlook, Split, State, Verdict, figure, mode
 from serving.core.modes.figures import evidence_figure, share, weighted_shares
 from serving.core.records import Settings, setting
 from serving.core.statistics.burst import BLOCKS, RECENT, log_since_any
-from serving.core.statistics.clusters import units_missing
 from serving.core.statistics.mean_difference import half_width
-from serving.core.statistics.rate_test import log_excess_evidence, null_share
+from serving.core.statistics.rate_test import log_excess
 from serving.core.statistics.sample_size import labels_by_arms
 from serving.core.statistics.strata import (
     Difference,
@@ -36,7 +34,6 @@ from serving.core.statistics.strata import (
 )
 from serving.core.statistics.weighting import WeightedSums
 
-Floats = NDArray[np.float64]
 SPENT = {"errors": 0.5, "slow": 0.25, "accuracy": 0.25}  # of abort_alpha
 SURE = 100  # labels of both arms, before the accuracy can end a canary
 
@@ -231,14 +228,10 @@ def _tripped(
                 f"the champion {getattr(old, rule)} in {old.asked(rule)}."
             )
     best = float(labels.difference) + _half(labels, config.level("accuracy", evidence.step), config)
-    sure = labels.n >= max(SURE, 2 * config.min_labels) and not _units_missing(evidence)
-    if sure and best < 0:
+    few = labels.n < max(SURE, 2 * config.min_labels) or (evidence.units and evidence.units.missing)
+    if not few and best < 0:
         return "less-accurate", f"The challenger is at least {-best:.1%} less accurate."
     return None
-
-
-def _units_missing(evidence: Evidence) -> int:
-    return units_missing(evidence.units.least if evidence.units else None)
 
 
 def _half(labels: Difference, alpha: float, config: Config) -> float:
@@ -266,12 +259,6 @@ def _counts(what: str, new: Traffic, old: Traffic) -> tuple[int, int, int, int]:
     return new.asked(what), old.asked(what), getattr(new, what), getattr(old, what)
 
 
-def log_excess(counts: Floats, share_now: float, ratio: float) -> Floats:
-    """(J, 4, ...) requests of challenger and champion, then events of both -> (J, ...)"""
-    new, old, new_events, old_events = np.moveaxis(counts, 1, 0)
-    return log_excess_evidence(new_events, old_events, null_share(new, old, share_now, ratio))
-
-
 def _waits(config: Config, evidence: Evidence) -> list[str]:
     waits = []
     left = config.hold_seconds - evidence.seconds
@@ -284,7 +271,7 @@ def _waits(config: Config, evidence: Evidence) -> list[str]:
     labels = config.min_labels - sum(one.challenger_labels for one in evidence.labels)
     if last and labels > 0:
         waits.append(f"{labels} more labels of its answers")
-    units = _units_missing(evidence)
+    units = evidence.units.missing if evidence.units else 0
     if last and config.min_labels and labels <= 0 < units:
         waits.append(f"labels of {units} more units in each arm")
     return waits
@@ -299,8 +286,7 @@ def _figures(
             yield share(name, title, arm, getattr(traffic, name), traffic.asked(name), level)
         events = getattr(evidence.champion, name) + getattr(evidence.challenger, name)
         told = f"Evidence of more {title.lower()}"
-        level_now = config.level(name, evidence.step)
-        yield evidence_figure(told, logs[name], level_now, events, f"{name}-evidence")
+        yield evidence_figure(told, logs[name], config.level(name, evidence.step), events, f"{name}-evidence")
     x, n, y, m = counts_of(evidence.labels).sum(axis=0).tolist()
     yield share("accuracy", "Right", CHAMPION, x, n, level)
     yield share("accuracy", "Right", CHALLENGER, y, m, level)

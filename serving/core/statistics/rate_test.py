@@ -36,3 +36,9 @@ def log_excess_evidence(challenger: ArrayLike, champion: ArrayLike, share: Array
     mixture = betaln(new + 1, old + 1) + np.log(np.maximum(above, 1e-300)) - np.log1p(-coin)
     evidence = mixture - xlogy(new, coin) - xlog1py(old, -coin)
     return np.where(above > 1e-300, np.maximum(evidence, _LEAST), _LEAST)
+
+
+def log_excess(counts: Floats, share_now: float, ratio: float) -> Floats:
+    """(J, 4, ...) requests of challenger and champion, then events of both -> (J, ...)"""
+    new, old, new_events, old_events = np.moveaxis(counts, 1, 0)
+    return log_excess_evidence(new_events, old_events, null_share(new, old, share_now, ratio))

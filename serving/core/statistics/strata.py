@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.core.statistics.clusters import effective_units, sums_over
+from serving.core.statistics.clusters import effective_units, sums_over, units_missing
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +65,10 @@ class UnitSpread:
     @property
     def least(self) -> float:
         return min(self.champion, self.challenger)
+
+    @property
+    def missing(self) -> int:
+        return units_missing(self.least)
 
 
 def by_units(found: Difference, spread: UnitSpread | None) -> Difference:
