@@ -147,7 +147,7 @@ def test_an_image_that_fails_is_one_error_of_a_canary_however_often_it_is_sent(
     assert isinstance(found, canary.Evidence)
     # It had answered the image before it began to fail on it, and that is what counts.
     assert (found.challenger.errors, found.challenger.errors_in_a_row) == (0, 0)
-    assert found.champion.images + found.challenger.images == 25  # type: ignore[operator]
+    assert found.champion.asked("errors") + found.challenger.asked("errors") == 25
     assert found.champion.requests + found.challenger.requests == 48
     Prediction.objects.filter(rollout=rolled.pk, status="ok", digest=digest_of(sent[first])).delete()
     breaks_on(monkeypatch, challenger, sent[second], backbone=False)
