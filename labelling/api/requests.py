@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDenied
 from rest_framework.request import Request
-from rest_framework.serializers import Serializer, ValidationError
+from rest_framework.serializers import FloatField, Serializer, ValidationError
 
 from labelling.models import User
 
@@ -29,6 +29,10 @@ class ExactSerializer(Serializer[dict[str, Any]]):
         known = [name for name, field in self.fields.items() if not field.read_only]
         if unknown := set(self.initial_data) - set(known):
             raise ValidationError(f"'{min(unknown)[:40]}' cannot be sent here, only: {', '.join(known)}.")
+        for name in known:
+            # Python takes true for 1.0, and the framework with it.
+            if isinstance(self.fields[name], FloatField) and isinstance(self.initial_data.get(name), bool):
+                raise ValidationError({name: "A valid number is required, not true or false."})
         return attrs
 
 

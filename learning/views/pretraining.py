@@ -12,7 +12,7 @@ from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
 from learning.core.pretraining import PRETRAININGS, Pretraining
 from learning.models import PretrainingRun, Work
-from learning.selectors import newest_pretraining, worker_words
+from learning.selectors import learner_of, newest_pretraining, worker_words
 from learning.services.lessons import lessons_lacking
 from learning.services.pretraining import pretraining_end, pretraining_request
 from learning.views.batch_plot import batch_plots
@@ -37,15 +37,19 @@ class PretrainingView(LoginRequiredMixin, View):
                 batch=_batch(request.POST.get("batch", "")),
             )
         except ValidationError as error:
-            return self._part(request, project, error.messages[0])
+            return self._part(request, project, error.messages[0], status=422)
         return self._part(request, project)
 
-    def _part(self, request: SignedInRequest, project: Project, error: str = "") -> HttpResponse:
+    def _part(
+        self, request: SignedInRequest, project: Project, error: str = "", status: int = 200
+    ) -> HttpResponse:
         run = newest_pretraining(project)
         live = run is not None and run.state in (Work.State.QUEUED, Work.State.RUNNING)
+        learner = learner_of(project)
         context = {
             "project": project,
             "run": run,
+            "used": run is not None and learner is not None and learner.backbone == run.backbone,
             "live": live,
             "title": _title(run) if run else "",
             "stage": _stage(run) if run else "",
@@ -54,7 +58,7 @@ class PretrainingView(LoginRequiredMixin, View):
             "error": error,
             "worker": worker_words(workers_seen()) if live else "",
         }
-        return render(request, "learning/pretraining.html", context)
+        return render(request, "learning/pretraining.html", context, status=status)
 
 
 def _title(run: PretrainingRun) -> str:

@@ -225,8 +225,9 @@ def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:
     manager = signed_in(factories.member(project, Membership.Role.MANAGER))
     learners_ensure()
     address = f"/projects/{project.slug}/learner/pretraining/"
-    refused = manager.post(address, {"method": "guess"}).content.decode()
-    assert "There is no pretraining &#x27;guess&#x27;" in refused
+    refused = manager.post(address, {"method": "guess"})
+    assert refused.status_code == 422
+    assert "There is no pretraining &#x27;guess&#x27;" in refused.content.decode()
     assert "VICReg: waiting for a worker." in manager.post(address, {"method": "vicreg"}).content.decode()
     again = manager.post(address, {"method": "simclr"}).content.decode()
     assert "A pretraining of this project is under way" in again
@@ -240,11 +241,13 @@ def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:
 
     done = {"state": "done", "backbone": "vicreg-1", "images": 30, "note": "It is used."}
     PretrainingRun.objects.update(error="", **done)
-    assert "VICReg: It is used." in manager.get(address).content.decode()
+    # Nothing is announced in green that is not in use.
+    assert '<p class="notice">VICReg: It is used.' in manager.get(address).content.decode()
     page = manager.get(f"/projects/{project.slug}/learner/").content.decode()
     assert "VICReg, learned here (vicreg-1)" in page
     learner = learner_update(learner=learner_of(project), backbone="vicreg-1")
     assert learner.backbone == "vicreg-1"
+    assert '<p class="notice notice-good">VICReg: It is used.' in manager.get(address).content.decode()
     with pytest.raises(ValidationError, match="no backbone 'vicreg-2'"):
         learner_update(learner=learner, backbone="vicreg-2")
 

@@ -46,6 +46,13 @@ document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   }
 });
 
+// What a form refuses comes back as its panel, with the reason in it.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.xhr.status !== 422) return;
+  detail.shouldSwap = true;
+  detail.isError = false;
+});
+
 // A session that has ended turns a refresh into the sign-in page: show that as a page, not inside a panel.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, pathInfo } = event.detail;

@@ -78,7 +78,8 @@ def _known(what: str, data: object, kind: type[SearchConfig | SearchSpace | Chil
         raise ValueError(f"The {what} must be an object of settings, not {shown(data)}.")
     names = [one.name for one in fields(kind)]
     if unknown := set(data) - set(names):
-        raise ValueError(f"A {what} has no {shown(min(unknown))}; it has {', '.join(names)}.")
+        chosen = ", ".join(name for name in names if name != "rivals")  # those are given, not chosen
+        raise ValueError(f"A {what} has no {shown(min(unknown))}; it has {chosen}.")
     return dict(data)
 
 

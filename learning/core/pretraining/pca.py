@@ -12,7 +12,7 @@ linear = lazy("learning.core.networks.linear", often=False)
 @closed_form(
     "pca",
     title="Principal components",
-    summary="keeps the directions in which pictures differ most; a second's work, for small and plain ones.",
+    summary="keeps the ways in which plain pictures differ most; a second's work, without augmentation.",
 )
 def pca(lessons: Lessons) -> "Network":
     """Pearson 1901."""

@@ -17,6 +17,7 @@ function show() {
     plot,
     [
       {
+        name: "a trial",
         x,
         // One that diverged lies below the picture: its cross stands on the edge.
         y: points.map((point) => (point.diverged ? floor : point.reward)),
@@ -24,14 +25,15 @@ function show() {
         mode: "markers",
         cliponaxis: false,
         marker: {
-          size: 5,
-          color: points.map((point) => (point.diverged ? colour("--bad") : faded("--accent", 0.45))),
+          size: 6,
+          color: points.map((point) => (point.diverged ? colour("--bad") : faded("--accent", 0.7))),
           symbol: points.map((point) => (point.diverged ? "x" : "circle")),
         },
         text: points.map(said),
         hovertemplate: "%{text}<extra></extra>",
       },
       {
+        name: "moving average",
         x,
         y: points.map((point) => point.baseline),
         type: "scatter",
@@ -41,7 +43,9 @@ function show() {
       },
     ],
     {
-      showlegend: false,
+      showlegend: true,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+      margin: { l: 52, r: 12, t: 34, b: 44 },
       // There is no half a trial.
       xaxis: { title: { text: "trial" }, rangemode: "tozero", dtick: points.length < 8 ? 1 : undefined },
       yaxis: { title: { text: "right answers" }, tickformat: ".0%", range: [floor, ceiling] },

@@ -81,6 +81,7 @@ def test_a_bad_request_gets_one_sentence(manager: Client, config: str, sentence:
             {"method": "vicreg", "state": "done"},
             "'state' cannot be sent here, only: method, minutes, batch.",
         ),
+        ("augmentation", {"minutes": True}, "minutes: A valid number is required, not true or false."),
     ],
 )
 def test_a_setting_in_the_wrong_place_is_not_left_out_without_a_word(

@@ -262,6 +262,7 @@ def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pyte
         ({"child": {"size": []}}, None, r"There is no child \[\];"),
         ({"rate": 10**400}, None, "learning rate must lie between"),
         ({"rivals": {}}, None, "Rivals cannot be chosen"),
+        ({"trails": 3}, None, r"has no 'trails'; it has .*, fraction, seed\."),
         ({"child": 3}, None, "The child must be an object of settings, not 3"),
         ({}, 0.0, "It cannot take 0 minutes"),
         ({}, float("nan"), "It cannot take nan minutes"),
