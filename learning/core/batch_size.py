@@ -29,6 +29,7 @@ LEAST_STEPS = 100
 ABOVE_CRITICAL = 4
 COUNTED = 2  # sizes whose memory is counted, which takes longer than a step
 REPEATS = 2  # of each size, at once and some time later; the quickest counts: others only ever slow one down
+MEASURED = 1_500  # pictures that are learned from to choose, about: 512 for the noise, the rest for the curve
 
 Step = Callable[[int], None]  # the gradient of so many pictures, without consequence
 
@@ -68,14 +69,21 @@ def choose(
     rate: float,
     least: int = SIZES[0],
     memory: int,
+    seconds: float | None = None,
 ) -> Choice:
     """The batch for so many pictures; `rate` is the learning rate that goes with the `usual` batch.
 
     `looked_at`: pictures in all epochs. `least`: of a loss that compares the pictures of a batch with one
-    another. `memory`: bytes that a step may take. Raises ValueError where not one picture fits.
+    another. `memory`: bytes that a step may take. `seconds`: that choosing may take; where measuring takes
+    more, it is the usual batch, if it fits. Raises ValueError where not one picture fits.
     """
     began = time.perf_counter()
     refuse_if_none_fits(step, memory, most=pictures)
+    few = min(SIZES[0], pictures)
+    takes = MEASURED / few * min(_timed(step, few) for _ in range(REPEATS))
+    if seconds is not None and takes > seconds:
+        why = f"measuring would take {takes:,.1f} of the {seconds:,.1f} s that there are for it"
+        return _unmeasured(step, pictures, usual, rate, memory, why, began)
     noise = noise_scale(gradient, descend, small=max(2, min(SIZES[0], pictures // CHUNKS)))
     caps = {
         f"an {PART}th of the pictures": pictures / PART,
@@ -106,6 +114,21 @@ def choose(
     times = tuple(training_times(curve, noise))
     took = time.perf_counter() - began
     return Choice(batch, scaled, reason, fits, knee_of(curve), noise, tuple(curve), times, took, pictures)
+
+
+def _unmeasured(
+    step: Step, pictures: int, usual: int, rate: float, memory: int, why: str, began: float
+) -> Choice:
+    """The usual batch, or the largest that fits."""
+    fits = _largest_on_the_line(step, memory, most=pictures)
+    batch = max(2, min(usual, fits, pictures))
+    scaled = rate_for(batch, rate, usual)
+    reason = (
+        f"Batches of {batch}: the usual, as far as they fit, for {why}; learning rate {scaled:.2g} by the "
+        f"square-root rule for Adam ({rate:.2g} at {usual})."
+    )
+    took = time.perf_counter() - began
+    return Choice(batch, scaled, reason, fits, 0, None, (), (), took, pictures)
 
 
 def training_times(curve: Sequence[Point], noise: float | None) -> list[float]:
@@ -183,6 +206,13 @@ def throughput_curve(step: Step, *, most: int, limit: int) -> list[Point]:
         max(one.speed, one.batch / min(_timed(step, one.batch) for _ in range(REPEATS))) for one in points
     ]
     return [replace(one, speed=speed) for one, speed in zip(points, again, strict=True)]
+
+
+def _largest_on_the_line(step: Step, limit: int, *, most: int) -> int:
+    """The largest batch that fits, by the memory of the smallest sizes; none so large is tried."""
+    sizes = [one for one in SIZES[:COUNTED] if one <= most] or [most]
+    points = [Point(size, 0.0, peak_bytes(partial(step, size))) for size in sizes]
+    return largest_fitting(points, limit, most=most)
 
 
 def _on_the_line(counted: Sequence[tuple[int, int]], size: int) -> int:

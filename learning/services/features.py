@@ -36,6 +36,7 @@ torch = lazy("torch", often=False)
 BY_ITSELF = "by-itself"
 FIRST, FURTHER = ("pca", "vicreg"), ("softmatch",)
 THREADS = 2
+MEASURING = 0.1  # of a run's minutes: so much of what training may take is for choosing its batch
 
 Seconds = Callable[[], float]
 
@@ -81,7 +82,7 @@ def features_learn(
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
-        config = {**_batch(run, way, lessons, grown_from, augment), **run.config.get("settings", {})}
+        config = {**_batch(run, way, lessons, grown_from, augment, seconds), **run.config.get("settings", {})}
         planned = run.config.get("epochs", {})
         if seconds is not None and "epochs" not in config:
             if way.name not in planned:
@@ -131,6 +132,7 @@ def _batch(
     lessons: Lessons,
     network: "Network | None",
     augment: Augment | None,
+    seconds: Seconds | None,
 ) -> dict[str, Any]:
     """The settings of the batch that suits the machine; measured once and kept, as the plan must be. Of one
     that a person chose, the rate that goes with it.
@@ -143,7 +145,8 @@ def _batch(
         return {"rate": rate_for(chosen, way.how.rate, way.how.batch)}
     if way.name not in run.config.get("batches", {}):
         work_owned(run, stage=f"{way.title}: measuring batch sizes"[:60])
-        choice = batch_trial.batch_for(lessons, way.how, network, run.seed, augment=augment)
+        limit = MEASURING * seconds() if seconds else None
+        choice = batch_trial.batch_for(lessons, way.how, network, run.seed, augment=augment, seconds=limit)
         remember(run, "batches", way.name, choice.as_json() if choice else {})
     kept: dict[str, Any] = run.config["batches"][way.name]
     return {"batch": kept["batch"], "rate": kept["rate"]} if kept else {}

@@ -12,13 +12,19 @@ LETTER = 7  # pixels
 
 
 def batch_plots(run: PretrainingRun) -> list[dict[str, Any]]:
-    """One for each way of the run whose batch was measured."""
+    """One for each way of the run whose batch was chosen; without coordinates where nothing was measured."""
     measured: dict[str, dict[str, Any]] = run.config.get("batches", {})
     return [
-        _plot(PRETRAININGS[name].title if name in PRETRAININGS else name, choice)
+        (_plot if choice["curve"] else _words)(
+            PRETRAININGS[name].title if name in PRETRAININGS else name, choice
+        )
         for name, choice in measured.items()
         if choice
     ]
+
+
+def _words(title: str, choice: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "reason": choice["reason"]}
 
 
 def _plot(title: str, choice: dict[str, Any]) -> dict[str, Any]:

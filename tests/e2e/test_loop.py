@@ -115,6 +115,16 @@ def test_a_person_labels_a_model_learns_and_a_client_gets_predictions(stack: Sta
         "n => document.querySelector('.js-plotly-plot').data.some((t, i) => t.x.length > n[i])", arg=points
     )
     page.screenshot(path=SHOTS / "project.png", full_page=True)
+    # A telephone that is turned: the plot is redrawn, and keeps to its place.
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.wait_for_function(
+        "document.querySelector('.js-plotly-plot .main-svg').getBoundingClientRect().width < 380"
+    )
+    high = page.evaluate(
+        "['.js-plotly-plot', '.js-plotly-plot .main-svg'].map(of =>"
+        " document.querySelector(of).getBoundingClientRect().height)"
+    )
+    assert high[0] == high[1] == 280
 
     # A REST client, with the key that `up` printed.
     key = stack.credentials["api_key"]

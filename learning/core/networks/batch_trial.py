@@ -21,9 +21,11 @@ def batch_for(
     *,
     augment: Augment | None = None,
     memory: int | None = None,
+    seconds: float | None = None,
 ) -> Choice | None:
-    """The batch and rate of a way to learn, on a copy of the network that is thrown away. None for a way that
-    has no batch to choose. Raises ValueError where not one picture fits.
+    """The batch and rate of a way to learn, on a copy of the network that is thrown away; within `seconds`,
+    if they are given. None for a way that has no batch to choose. Raises ValueError where not one picture
+    fits.
     """
     if how.least is None:
         return None
@@ -38,6 +40,7 @@ def batch_for(
         rate=how.rate,
         least=how.least,
         memory=free_memory(training_device()) if memory is None else memory,
+        seconds=seconds,
     )
 
 

@@ -21,10 +21,12 @@ export function band(x, low, high, fillcolor) {
   ];
 }
 
+const HEIGHT = 280; // pixels
+
 export function draw(plot, traces, { xaxis, yaxis, ...more }) {
   const axis = { gridcolor: colour("--line"), linecolor: colour("--line-strong"), zeroline: false, fixedrange: true };
   const layout = {
-    height: 280,
+    height: HEIGHT,
     margin: { l: 52, r: 12, t: 10, b: 44 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -35,5 +37,7 @@ export function draw(plot, traces, { xaxis, yaxis, ...more }) {
     ...more,
   };
   plot.hidden = false;
+  // Redrawn for another width, a plot is as high as the place it has: without this, none.
+  plot.style.height = `${HEIGHT}px`;
   window.Plotly.react(plot, traces, layout, { displayModeBar: false, responsive: true });
 }

@@ -175,6 +175,29 @@ def test_the_shortest_training_that_is_allowed_is_chosen_and_said(
     assert min(made.times) == 1.0
 
 
+def test_where_measuring_takes_too_long_it_is_the_usual_batch_as_far_as_it_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("learning.core.batch_size._timed", lambda step, size: 0.08)
+    chosen = partial(
+        choose,
+        lambda count: _nothing(torch.zeros(count * 1000)),
+        noisy_gradients(3_000),
+        _nothing,
+        looked_at=10**6,
+        usual=64,
+        rate=1e-3,
+    )
+    made = chosen(pictures=10**6, memory=ENOUGH, seconds=14)
+    assert (made.batch, made.rate, made.curve) == (64, 1e-3, ())
+    assert "for measuring would take 15.0 of the 14.0 s that there are for it" in made.reason
+    assert chosen(pictures=10**6, memory=ENOUGH, seconds=16).curve  # there is time
+    assert chosen(pictures=10**6, memory=40 * 4000, seconds=1).batch == 40
+    assert chosen(pictures=3, memory=ENOUGH, seconds=1).batch == 3
+    with pytest.raises(ValueError, match="Not even the smallest batch fits"):
+        chosen(pictures=10**6, memory=1000, seconds=1)
+
+
 def test_a_step_that_costs_as_much_as_its_pictures_leaves_the_choice_to_the_noise() -> None:
     """Equation 2.11: where pictures are equally quick in all batches, time grows with B + the critical batch,
     a quarter of the noise.

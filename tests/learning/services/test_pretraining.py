@@ -170,13 +170,14 @@ def test_minutes_are_for_comparing_and_exporting_too(monkeypatch: pytest.MonkeyP
     assert (run.state, run.config["epochs"]) == ("done", {"vicreg": 1})
 
 
-def test_minutes_become_epochs_before_it_begins() -> None:
+def test_minutes_become_epochs_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     project, _ = digits_project(60)
     embed_all()
     with pytest.raises(ValidationError, match="A batch of 1 cannot be: give 2 to 4,096 images"):
         pretraining_request(project=project, method="vicreg", batch=1)
     with pytest.raises(ValidationError, match="cannot take 0 minutes"):
         pretraining_request(project=project, method="vicreg", minutes=0)
+    monkeypatch.setattr("learning.services.features.MEASURING", 100.0)
     run = pretraining_request(project=project, method="vicreg", minutes=0.1)
     assert pretraining_do(run_id=run.pk)
     run.refresh_from_db()
@@ -192,6 +193,15 @@ def test_minutes_become_epochs_before_it_begins() -> None:
     assert [point["batch"] for point in plot["points"]] == [8, 16, 32][: len(plot["points"])]
     assert "1.0 x" in [point["time"] for point in plot["points"]]  # the shortest training, by speed and noise
     assert f"of {run.config['epochs']}" in run.stage or run.state == "done"
+
+    # Measuring takes no more than its part of the minutes.
+    monkeypatch.setattr("learning.services.features.MEASURING", 1e-6)
+    run = pretraining_request(project=project, method="vicreg", minutes=0.1)
+    assert pretraining_do(run_id=run.pk)
+    run.refresh_from_db()
+    (plot,) = batch_plots(run)
+    assert set(plot) == {"title", "reason"}
+    assert plot["reason"].startswith("Batches of 45: the usual, as far as they fit, for measuring would take")
 
 
 def test_a_worker_that_died_is_followed_by_one_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
