@@ -4,7 +4,7 @@ from django.db.models import Exists, OuterRef
 
 from labelling.models import Annotation, Consensus, Item, Project
 from learning.core.methods import METHODS
-from learning.models import EmbeddingShard, Learner, ModelVersion
+from learning.models import EmbeddingShard, Learner, ModelVersion, Rule
 
 
 def two_classes(learner: Learner) -> bool:
@@ -19,7 +19,8 @@ def nothing_to_learn(project: Project, learner: Learner) -> str:
     pool = Item.objects.filter(project=project, split=Item.Split.POOL)
     if not pool.exists():
         return "Every image is held out for measuring: import more, so that there are some to learn from."
-    by_rules = METHODS[learner.method].uses_rules
+    rules = Rule.objects.filter(question=learner.question_id, enabled=True)
+    by_rules = METHODS[learner.method].uses_rules and rules.exists()
     if ModelVersion.objects.filter(learner=learner).exists():
         if by_rules:
             return ""  # they may go on without labels

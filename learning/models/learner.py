@@ -12,7 +12,7 @@ class Learner(models.Model):
     question = models.OneToOneField(Question, on_delete=models.CASCADE, related_name="learner")
     enabled = models.BooleanField(default=True)
     backbone = models.CharField(max_length=60, default="efficientnet-lite0")
-    method = models.CharField(max_length=60, default="transfer")
+    method = models.CharField(max_length=60, default="auto")
     strategy = models.CharField(max_length=60, default="auto")
     augmentation = models.CharField(
         max_length=60, default="views", help_text="How pictures are changed while networks learn from labels."

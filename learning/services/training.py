@@ -17,6 +17,7 @@ from learning.core.stopping import StopState
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.backbones import backbone_artifact
+from learning.services.choices import choice_of, method_config
 from learning.services.draws import draws_measure
 from learning.services.lanes import queue_of_lanes
 from learning.services.other_answers import other_answers
@@ -115,16 +116,25 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     )
     others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=parts)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
-    head = fit_questions(learner.method, [data, *(other.data for other in others)], {}, learner.seed)[0]
+    config = method_config(learner=learner, snapshot=snapshot, rules=weak.record if weak else None)
+    head = fit_questions(learner.method, [data, *(other.data for other in others)], config, learner.seed)[0]
+    chosen = choice_of(head, config, count)
     draft = version_draft(
         learner=learner,
         snapshot=snapshot,
         head=head,
+        config=config,
+        chosen=chosen,
         holdout_items=ids[snapshot.holdout.rows],
         holdout_embeddings=embeddings.take(snapshot.holdout.rows),
         unlabelled=ids[unlabelled],
         rules=weak.record if weak else None,
-        draws=draws_measure(learner=learner, data=data, items=ids[snapshot.pool.rows]),
+        draws=draws_measure(
+            learner=learner,
+            data=data,
+            items=ids[snapshot.pool.rows],
+            config={"chosen": chosen} if chosen else config,
+        ),
         others=[other.snapshot for other in others],
     )
 

@@ -6,7 +6,7 @@ from django.test import Client
 
 from labelling.models import Item, Membership, Project
 from learning.models import Learner, ModelVersion, Rule, RuleCheck
-from learning.services.learners import learners_ensure
+from learning.services.learners import learner_update, learners_ensure
 from learning.services.rule_checks import check_do
 from learning.services.training import run_train
 from tests import factories
@@ -54,6 +54,7 @@ def words(response: object) -> str:
 
 def test_a_manager_writes_rules_sees_what_they_do_and_trains_on_them() -> None:
     project, _, learner = shelves(120, wrong=0.0)
+    learner_update(learner=learner, method="transfer")
     manager = manager_of(project)
     base = f"/projects/{project.slug}/rules/"
     assert f'href="{base}"' in words(manager.get(f"/projects/{project.slug}/learner/"))

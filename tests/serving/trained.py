@@ -66,6 +66,7 @@ def version(
         learner=learner,
         snapshot=snapshot,
         head=head,
+        config={},
         holdout_items=np.arange(half, dtype=np.int64),
         holdout_embeddings=embeddings[half:],
         unlabelled=np.empty(0, np.int64),

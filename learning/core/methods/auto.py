@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from learning.core import registry
 from learning.core.methods.base import FALLBACK, METHODS, NO_LABEL, Method, TrainingData, method, positive
 from learning.core.methods.folds import folds, held_out
 from learning.core.methods.head import Head
@@ -34,10 +35,18 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
     compared.
 
     `config["seconds"]`: the time that comparing and fitting may take. It is planned from what each method's
-    fit takes, not from the clock, so that a busy machine gives the same bits. The head's note is the reason.
+    fit takes, not from the clock, so that a busy machine gives the same bits. `config["chosen"]`: what was
+    compared and chosen with somewhat fewer labels, `{"method": its name, "labels": how many}`; it is fitted
+    and nothing is compared. The head says what was chosen, and its note why.
     """
     seconds = positive(config, "seconds", SECONDS)
+    # Every method and fold the same, whatever else is tried, and the same when only one is fitted.
+    seed = int(rng.integers(2**63))
     people = np.flatnonzero(data.labels != NO_LABEL)
+    if before := config.get("chosen"):
+        entry = registry.find(METHODS, before["method"], "method")
+        note = f"{entry.title}, chosen by comparing methods on {before['labels']:,} labels."
+        return replace(_fit(entry, seed, data), note=note, chosen=entry.name)
     if len(np.unique(data.labels[people])) < 2:
         chosen = METHODS[BY_RULES]
         note = f"{chosen.title}: people's labels are not of two classes yet."
@@ -52,14 +61,13 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
         note = f"{chosen.title}: no label has two examples yet to compare methods by."
         return replace(chosen.fit(data, {}, rng), note=note)
     tried, late = planned(data, seconds)
-    seed = int(rng.integers(2**63))  # every method and fold the same, whatever else is tried
     found = [held_out(partial(_fit, m, seed), data, parts) for m in tried]
     chosen = tried[int(np.argmax([one.likelihood for one in found]))]
     total = sum(len(asked) for _, asked in parts)
     scores = ", ".join(f"{m.title} {np.exp(one.likelihood):.3f}" for m, one in zip(tried, found, strict=True))
     note = f"{chosen.title}: {total} held-back labels are likeliest by it (mean probability: {scores})"
     note += f"; no time for {' and '.join(m.title for m in late)}." if late else "."
-    return replace(_fit(chosen, seed, data), note=note)
+    return replace(_fit(chosen, seed, data), note=note, chosen=chosen.name)
 
 
 def planned(data: TrainingData, seconds: float) -> tuple[list[Method], list[Method]]:

@@ -95,6 +95,16 @@ def test_what_the_time_does_not_allow_is_named() -> None:
     assert planned(data, 10.0)[1] == []
 
 
+def test_what_was_chosen_before_is_fitted_alone() -> None:
+    data = with_everything(clusters()).by_people()
+    head = fit("auto", data, chosen={"method": "semi-supervised", "labels": 1_048})
+    assert head.note == "Semi-supervised, chosen by comparing methods on 1,048 labels."
+    assert head.chosen == "semi-supervised"
+    assert fit("auto", data).chosen in {m.name for m in planned(data, 1e6)[0]}
+    with pytest.raises(ValueError, match="There is no method 'guess'"):
+        fit("auto", data, chosen={"method": "guess", "labels": 1})
+
+
 def test_methods_that_lack_something_or_are_for_several_questions_are_not_compared() -> None:
     lacking = replace(with_everything(clusters()).by_people(), unlabelled=None)
     names = {m.name for m in planned(lacking, 1e6)[0]}

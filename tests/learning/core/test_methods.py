@@ -40,7 +40,7 @@ def with_everything(data: TrainingData) -> TrainingData:
     return replace(data, unlabelled=pool, soft=soft, weight=np.ones(n))
 
 
-def fit(name: str, data: TrainingData, seed: int = 0, **config: float) -> Head:
+def fit(name: str, data: TrainingData, seed: int = 0, **config: object) -> Head:
     return METHODS[name].fit(data, config, np.random.default_rng(seed))
 
 
