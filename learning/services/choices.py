@@ -8,8 +8,8 @@ from learning.models import Learner, ModelVersion
 from learning.services.backbones import backbone_artifact
 from learning.services.snapshots import Snapshot
 
-# Until there are so many times as many labels, or so many times fewer. The best of the methods changes slowly:
-# between 40 and 400 labels once, from self-training to semi-supervised (benchmarks.methods).
+# Until there are so many times as many labels, or as many fewer. The best of the methods changes slowly:
+# once between 40 and 400 labels, from self-training to semi-supervised (benchmarks.methods).
 GROWN = 1.25
 
 
