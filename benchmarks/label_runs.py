@@ -9,6 +9,7 @@ from modAL.uncertainty import classifier_margin
 from numpy.typing import NDArray
 from skactiveml.classifier import SklearnClassifier
 from skactiveml.pool import Badge, TypiClust
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.pictures import Pictures
@@ -156,21 +157,29 @@ def _theirs(strategy: str, split: Split, known: Rows, free: Rows, count: int, se
 
 
 def as_modal_users_do(pictures: Pictures, budgets: Sequence[int], seed: int) -> dict[int, float]:
-    """Margin queries and logistic regression on pixels: accuracy in % at each budget."""
+    """Margin queries and logistic regression on pixels: accuracy in % at each budget.
+
+    Logistic regression needs two classes: while there is one, questions are drawn, and it is the answer.
+    """
+    rng = np.random.default_rng(seed)
     pool, test = drawn(pictures)
     pixels, labels = pictures.pixels(), pictures.labels
-    known = np.random.default_rng(seed).choice(pool, FIRST_STEP, replace=False)
+    known = rng.choice(pool, FIRST_STEP, replace=False)
     measured: dict[int, float] = {}
     for budget in budgets:
         while True:
-            model = LogisticRegression(max_iter=300).fit(pixels[known], labels[known])
+            one_class = len(np.unique(labels[known])) < 2
+            model = DummyClassifier() if one_class else LogisticRegression(max_iter=300)
+            model.fit(pixels[known], labels[known])
             if len(known) >= budget:
                 break
             count = min(max(FIRST_STEP, int(STEP_SHARE * len(known))), budget - len(known))
             free = np.setdiff1d(pool, known)
-            margin = classifier_margin(
-                CachedClassifier(model.predict_proba(pixels[free])), np.arange(len(free))
-            )
-            known = np.concatenate([known, free[np.argsort(margin, kind="stable")[:count]]])
+            if one_class:
+                chosen = rng.permutation(len(free))
+            else:
+                proba = CachedClassifier(model.predict_proba(pixels[free]))
+                chosen = np.argsort(classifier_margin(proba, np.arange(len(free))), kind="stable")
+            known = np.concatenate([known, free[chosen[:count]]])
         measured[budget] = 100 * float(model.score(pixels[test], labels[test]))
     return measured

@@ -10,6 +10,7 @@ from benchmarks.report import Claim
 SAVING = {"MNIST-5k": 6.0, "Fashion-MNIST": 2.5}
 TOLERATED = -0.5  # points below random
 DRAWS = 2_000
+ONE_RUN = "one run"
 
 Found = dict[int, float]  # accuracy in % at a number of labels
 
@@ -22,11 +23,14 @@ def table_rows(
     found: Sequence[Found],
     chance: Sequence[Found],
 ) -> Iterator[dict[str, object]]:
-    """One row a budget: mean accuracy, and its difference to random's with an interval."""
+    """One row a budget: mean accuracy, and its difference to random's with an interval.
+
+    A single run has none: resampling it gives it again, and a width of 0 would read as certainty.
+    """
     for budget in budgets:
         values = np.array([one[budget] for one in found])
         pairs = values - np.array([one.get(budget, np.nan) for one in chance[: len(found)]])
-        low, high = _interval(pairs)
+        low, high = _interval(pairs) if len(pairs) > 1 else (ONE_RUN, ONE_RUN)
         yield {
             "data": data,
             "strategy": strategy,
