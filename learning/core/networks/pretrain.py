@@ -217,7 +217,10 @@ def _restore(
         raise ValueError("The checkpoint is damaged: begin anew.") from error
     if not torch.equal(tensors["made_of"], made_of):
         raise ValueError("The checkpoint is of another pretraining: begin anew.")
-    parts.load_state_dict({n.removeprefix("parts."): v for n, v in tensors.items() if n.startswith("parts.")})
+    own = {n.removeprefix("parts."): v for n, v in tensors.items() if n.startswith("parts.")}
+    if own.keys() != parts.state_dict().keys():
+        raise ValueError("The checkpoint is of another release of this way to learn: begin anew.")
+    parts.load_state_dict(own)
     states: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):

@@ -24,20 +24,23 @@ UNLABELLED = 5_000  # looked at by the head that begins
 
 
 def two_networks(network: "Network", lessons: Lessons) -> "torch.nn.Module":
-    """A student's head and a teacher: both begin as self-training leaves the features in use."""
+    """A student's head and a teacher: both begin as self-training leaves the features in use. As any head, it
+    is drawn from torch's generator, which has the run's seed.
+    """
     own = lessons.own
     if own is None:
         raise ValueError("SoftMatch needs labels.")
     pool = lessons.pool
-    rows = np.sort(np.random.default_rng(0).permutation(len(pool))[:UNLABELLED])
+    rng = np.random.default_rng(int(torch.randint(2**62, ())))
+    rows = np.sort(rng.permutation(len(pool))[:UNLABELLED])
     data = TrainingData(
         classifier.embedded(network, own.images),
         own.labels,
         int(own.labels.max()) + 1,
         unlabelled=classifier.embedded(network, pool[rows]),
     )
-    head = METHODS["self-training"].fit(data, {}, np.random.default_rng(0))
-    made: torch.nn.Module = parts.SoftMatchHead(network, classifier.Classifier(head))
+    head = METHODS["self-training"].fit(data, {}, rng)
+    made: torch.nn.Module = parts.SoftMatchHead(network, classifier.Classifier(head), own.classes())
     return made
 
 
@@ -59,8 +62,9 @@ def teacher(network: "Network", head: "torch.nn.Module") -> "Network":
 )
 def softmatch(network: "Network", head: "torch.nn.Module", step: Step) -> "torch.Tensor":
     """Chen et al. 2023, equations 5-8: every guess counts, by a truncated Gaussian of its confidence, whose
-    mean and variance are those of the batches so far. The guesses are those of an averaged teacher
-    (Tarvainen and Valpola 2017) on the plain picture, and are learned on another view of it.
+    mean and variance are those of the batches so far, after uniform alignment (section 3.3). The guesses are
+    those of an averaged teacher (Tarvainen and Valpola 2017) on the plain picture, and are learned on another
+    view of it.
     """
     both_networks = cast("SoftMatchHead", head)
     both_networks.follow(network)

@@ -13,18 +13,15 @@ from sklearn.linear_model import LogisticRegression
 
 from learning.core.backbones import BACKBONES
 from learning.core.backbones.base import export
-from learning.core.methods import METHODS, TrainingData
 from learning.core.networks import pretrain as training
-from learning.core.networks.network import Network, pixels
+from learning.core.networks.network import Network
 from learning.core.networks.pretrain import epochs_within, pretrain
 from learning.core.networks.small_cnn import SmallCnn
-from learning.core.networks.softmatch import SoftMatchHead
 from learning.core.networks.stored import kind_of, network_bytes, network_from
 from learning.core.predictor import Embedder
 from learning.core.pretraining import PRETRAININGS, Answered, Lessons, Loop, Step
 from learning.core.pretraining.meta_learning import episode, prototypes
 from learning.core.pretraining.simclr import TEMPERATURE, nt_xent
-from learning.core.pretraining.softmatch import two_networks
 from learning.core.pretraining.vicreg import terms
 
 LOOPS = {name: way.how for name, way in PRETRAININGS.items() if isinstance(way.how, Loop)}
@@ -203,25 +200,6 @@ def test_a_new_head_answers_by_the_nearest_mean() -> None:
     assert torch.equal((z @ weight.T + bias).argmax(dim=1), torch.cdist(z, means).argmin(dim=1))
 
 
-def test_softmatch_counts_a_guess_by_how_sure_it_is() -> None:
-    images, labels = some_digits(60)
-    lessons, network = lessons_of(images, labels), SmallCnn(SIDE)
-    head = two_networks(network, lessons)
-    assert isinstance(head, SoftMatchHead)
-    head.follow(network)
-    x = pixels(torch.from_numpy(images))
-    hard, weight = head.guesses(x)
-    with torch.no_grad():
-        proba = head.teacher_head(head.teacher.embed(x)).softmax(dim=1)
-    confidence = proba.max(dim=1).values
-    assert torch.equal(hard, proba.argmax(dim=1))
-    mean, deviation = confidence.mean(), confidence.std()
-    expected = torch.where(
-        confidence >= mean, 1.0, torch.exp(-((confidence - mean) ** 2) / (deviation**2 / 2))
-    )
-    torch.testing.assert_close(weight, expected)
-
-
 @pytest.mark.parametrize(
     ("images", "config", "sentence"),
     [
@@ -272,21 +250,3 @@ def test_a_short_pretraining_beats_the_network_it_began_with() -> None:
         models = [LogisticRegression(C=30, max_iter=1000).fit(z[rows], labels[rows]) for rows in draws]
         scores.append(np.mean([model.score(z[500:], labels[500:]) for model in models]))
     assert scores[1] > scores[0] + 0.05, scores
-
-
-def test_softmatch_beats_the_features_it_began_with() -> None:
-    images, labels = some_digits(700)
-    start = pretrain(Lessons(images[:500]), PRETRAININGS["vicreg"], {"epochs": 2, "batch": 64}, 0)
-    lessons = Lessons(images[:500], Answered(images[:40], labels[:40]))
-    # Rounding differs between kinds of processors, and so what is learned; the gain is several times as
-    # large as is asked.
-    grown = pretrain(lessons, PRETRAININGS["softmatch"], {"epochs": 10, "batch": 64}, 0, network=start)
-    right = []
-    for network in (start, grown):
-        with torch.no_grad():
-            features = network(torch.from_numpy(images)).numpy()
-        head = METHODS["transfer"].fit(
-            TrainingData(features[:40], labels[:40], 10), {}, np.random.default_rng(0)
-        )
-        right.append(float((head.logits(features[500:]).argmax(axis=1) == labels[500:]).mean()))
-    assert right[1] > right[0] + 0.03, right
