@@ -1,6 +1,5 @@
 """The recipe of a project's learner, for its managers' programs."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -36,6 +35,12 @@ class ChoiceSerializer(serializers.Serializer[dict[str, Any]]):
     needs = serializers.ListField(child=serializers.CharField())
 
 
+class StrategySerializer(ChoiceSerializer):
+    cost = serializers.CharField(
+        help_text="How the work of a ranking grows with N items, K labels, D features and C models."
+    )
+
+
 class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     question = serializers.CharField(read_only=True)
     questions = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -49,7 +54,7 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     augmentation = serializers.CharField()
     augmentations = serializers.ListField(child=serializers.CharField(), read_only=True)
     backbones = serializers.ListField(child=serializers.CharField(), read_only=True)
-    strategies = ChoiceSerializer(many=True, read_only=True)
+    strategies = StrategySerializer(many=True, read_only=True)
     methods = ChoiceSerializer(many=True, read_only=True)
 
 
@@ -94,13 +99,10 @@ def _as_json(learner: Learner) -> dict[str, object]:
         "outlook": learner.outlook,
         "augmentations": list(augmentations_of(learner.project)),
         "backbones": list(backbones_of(learner.project)),
-        "strategies": _catalogue(STRATEGIES.values()),
-        "methods": _catalogue(methods_offered(learner).values()),
+        "strategies": [{**_choice(one), "cost": one.cost} for one in STRATEGIES.values()],
+        "methods": [_choice(one) for one in methods_offered(learner).values()],
     }
 
 
-def _catalogue(choices: Iterable[Strategy | Method]) -> list[dict[str, object]]:
-    return [
-        {"name": one.name, "title": one.title, "summary": one.summary, "needs": sorted(one.needs)}
-        for one in choices
-    ]
+def _choice(one: Strategy | Method) -> dict[str, object]:
+    return {"name": one.name, "title": one.title, "summary": one.summary, "needs": sorted(one.needs)}

@@ -21,7 +21,10 @@ def test_a_manager_reads_the_recipe_with_all_choices_and_changes_it() -> None:
     learners_ensure()
 
     recipe = client.get(address).json()
-    assert {one["name"] for one in recipe["strategies"]} == set(STRATEGIES)
+    costs = {one["name"]: one["cost"] for one in recipe["strategies"]}
+    assert costs == {name: entry.cost for name, entry in STRATEGIES.items()}
+    schema = client.get("/api/v1/schema", {"format": "json"}).json()
+    assert "cost" in schema["components"]["schemas"]["Strategy"]["required"]
     assert {one["name"] for one in recipe["methods"]} == set(methods_offered())
     assert recipe["strategy"] in STRATEGIES
 
