@@ -17,6 +17,7 @@ from learning.models import Learner, Rule, RuleCheck, Work
 from learning.services.pool_embeddings import embeddings_open
 from learning.services.rule_contents import RuleContent
 from learning.services.snapshots import snapshot_take
+from learning.services.votes import goes_by_score
 from learning.services.weak_labels import Reckoned, WeakLabels, rules_reckon
 from learning.services.work import work_do, work_owned
 
@@ -65,7 +66,7 @@ def check_keep(*, learner: Learner, weak: WeakLabels, classes: list[Label]) -> N
 
     Rules that compare a model's score speak of the new model from now on: they are asked again.
     """
-    if any(one["kind"] == "score" for rule in weak.reckoned.rules for one in rule.when):
+    if any(map(goes_by_score, weak.reckoned.rules)):
         RuleCheck.objects.create(project_id=learner.project_id, learner=learner)
         return
     now = timezone.now()

@@ -103,16 +103,17 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
         run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
     )
     unlabelled = _unlabelled(run, snapshot, ids)
-    rows, labels, soft = labels_with_rules(snapshot, weak)
+    rows, labels, votes = labels_with_rules(snapshot, weak)
     parts = backbone_artifact(name=learner.backbone).parts
     data = TrainingData(
         embeddings.take(rows),
         labels,
         len(snapshot.classes),
         unlabelled=embeddings.take(unlabelled) if len(unlabelled) else None,
-        soft=soft,
+        soft=votes.soft(labels) if votes else None,
         items=rows,
         parts=parts,
+        votes=votes,
     )
     others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=parts)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.

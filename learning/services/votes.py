@@ -84,8 +84,12 @@ def _identity(rule: Rule, classes: list[Label]) -> bytes:
 
 
 def _model(rule: Rule, version: ModelVersion | None) -> str:
-    scored = any(one["kind"] == "score" for one in rule.when)
-    return version.digest if scored and version else ""
+    return version.digest if goes_by_score(rule) and version else ""
+
+
+def goes_by_score(rule: Rule) -> bool:
+    """Whether it compares the score of a model, which learned from people's labels."""
+    return any(one["kind"] == "score" for one in rule.when)
 
 
 def _asker(rule: Rule, source: _Source) -> Callable[[], Column]:

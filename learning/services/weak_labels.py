@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.core.methods import METHODS, NO_LABEL
-from learning.core.weak.label_model import ABSTAIN, LabelModel, fitting_model
+from learning.core.weak.label_model import ABSTAIN, LabelModel
+from learning.core.weak.rule_votes import RuleVotes
 from learning.models import Learner, Rule
 from learning.services.artifacts import artifact_put, canonical_json
 from learning.services.pool_embeddings import PoolEmbeddings
 from learning.services.snapshots import Snapshot, rows_of
-from learning.services.votes import PoolVotes, pool_votes
+from learning.services.votes import PoolVotes, goes_by_score, pool_votes
 
 # So many items with votes are learned from: more of them teach little, and a fit takes seconds.
 MOST_SOFT = 2_000
@@ -32,6 +33,7 @@ class Reckoned:
     said: PoolVotes
     known: Ids  # (n,), people's labels of the same items; -1 where there is none
     model: LabelModel | None  # None without an item or a rule
+    votes: RuleVotes  # of the items that people labelled
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,6 @@ class WeakLabels:
 
     reckoned: Reckoned
     rows: Ids  # (r,), of the embeddings
-    soft: NDArray[np.float64]  # (r, K)
     record: dict[str, Any]  # what the snapshot keeps of them
     trainable: bool  # with people's labels, they name two classes or more
 
@@ -53,8 +54,10 @@ def rules_reckon(
     known = np.full(len(said.items), ABSTAIN, np.int64)
     places = rows_of(snapshot.pool.rows, said.rows)
     known[places[places >= 0]] = snapshot.pool.labels[places >= 0]
-    model = fitting_model(said.votes, len(snapshot.classes), known) if said.votes.size else None
-    return Reckoned(rules, said, known, model)
+    scored = [place for place, rule in enumerate(rules) if goes_by_score(rule)]
+    votes = RuleVotes(said.votes, len(snapshot.classes), places, tuple(scored))
+    model = votes.model(snapshot.pool.labels) if said.votes.size else None
+    return Reckoned(rules, said, known, model, votes)
 
 
 def weak_labels(*, learner: Learner, snapshot: Snapshot, embeddings: PoolEmbeddings) -> WeakLabels | None:
@@ -76,23 +79,19 @@ def weak_labels(*, learner: Learner, snapshot: Snapshot, embeddings: PoolEmbeddi
         "voted": int(spoken.sum()),
         "learned": len(free),
     }
-    soft = model.soft_of(free)
-    trainable = len(np.union1d(snapshot.pool.labels, soft.argmax(axis=1))) > 1
-    return WeakLabels(reckoned, said.rows[free], soft, record, trainable)
+    likeliest = model.soft_of(free).argmax(axis=1)
+    trainable = len(np.union1d(snapshot.pool.labels, likeliest)) > 1
+    return WeakLabels(reckoned, said.rows[free], record, trainable)
 
 
-def labels_with_rules(
-    snapshot: Snapshot, weak: WeakLabels | None
-) -> tuple[Ids, Ids, NDArray[np.float64] | None]:
-    """Rows of the embeddings, people's labels (NO_LABEL for rows that only rules speak of), soft labels."""
+def labels_with_rules(snapshot: Snapshot, weak: WeakLabels | None) -> tuple[Ids, Ids, RuleVotes | None]:
+    """Rows of the embeddings, people's labels (NO_LABEL for rows that only rules speak of), rules' votes."""
     people = snapshot.pool
     if weak is None:
         return people.rows, people.labels, None
-    return (
-        np.concatenate([people.rows, weak.rows]),
-        np.concatenate([people.labels, np.full(len(weak.rows), NO_LABEL)]),
-        np.concatenate([np.eye(len(snapshot.classes))[people.labels], weak.soft]),
-    )
+    rows = np.concatenate([people.rows, weak.rows])
+    labels = np.concatenate([people.labels, np.full(len(weak.rows), NO_LABEL)])
+    return rows, labels, replace(weak.reckoned.votes, places=rows_of(rows, weak.reckoned.said.rows))
 
 
 def snapshot_with_rules(snapshot: Snapshot, weak: WeakLabels | None) -> Snapshot:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learning.core import registry
 from learning.core.methods.head import Head
+from learning.core.weak.rule_votes import RuleVotes
 
 T = TypeVar("T")
 NO_LABEL = -1
@@ -28,6 +29,7 @@ class TrainingData:
     weight: NDArray[np.float64] | None = None  # (n,), >= 0, how much each item counts
     items: NDArray[np.int64] | None = None  # (n,), which item each is, the same for every question
     parts: tuple[int, ...] = ()  # D of each network whose features these are, side by side; () for one
+    votes: RuleVotes | None = None  # what `soft` was reckoned from
 
     def __post_init__(self) -> None:
         n = len(self.embeddings)
@@ -71,12 +73,15 @@ class TrainingData:
         return value is not None and len(value) > 0
 
     def rows(self, rows: NDArray[np.int64]) -> "TrainingData":
-        """The same pool, these rows of what is labelled."""
+        """The same pool, these rows of what is labelled; rules are not weighed by the labels of others."""
+        labels = self.labels[rows]
+        votes = None if self.votes is None else self.votes.rows(rows)
         return replace(
             self,
             embeddings=self.embeddings[rows],
-            labels=self.labels[rows],
-            soft=None if self.soft is None else self.soft[rows],
+            labels=labels,
+            soft=_soft(self.soft, rows) if votes is None else votes.soft(labels),
+            votes=votes,
             weight=None if self.weight is None else self.weight[rows],
             items=None if self.items is None else self.items[rows],
         )
@@ -91,9 +96,14 @@ class TrainingData:
             embeddings=self.embeddings[kept],
             labels=self.labels[kept],
             soft=None,
+            votes=None,
             weight=None if self.weight is None else self.weight[kept],
             items=None if self.items is None else self.items[kept],
         )
+
+
+def _soft(soft: NDArray[np.float64] | None, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    return None if soft is None else soft[rows]
 
 
 def _refuse_broken(embeddings: NDArray[np.float32], name: str) -> None:
