@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from learning.core import registry
-from learning.core.duplicates import HEAD, copies
+from learning.core.duplicates import copies
 from learning.core.pool import Pool, Query
 
 Choose = Callable[[Pool, int, np.random.Generator], Query]
 Screen = Callable[[Pool, np.random.Generator], str]
 FALLBACK = "random"
+SHORT = 300  # places of a ranking, more than a round asks
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ def _without_copies(used: Strategy, pool: Pool, k: int, rng: np.random.Generator
     if pool.embeddings is None or len(query.indices) == 0:
         return query
     _check_shape(pool, "embeddings")
-    copy = copies(pool.embeddings[query.indices[:HEAD]], pool.labelled_embeddings)
-    if k < HEAD and copy.any():
-        query = used.choose(pool, k + HEAD, rng)  # so short a ranking has no end to send copies to
-        copy = copies(pool.embeddings[query.indices[:HEAD]], pool.labelled_embeddings)
-    order = np.argsort(np.pad(copy, (0, len(query.indices) - len(copy))), kind="stable")[:k]
+    copy = copies(pool.embeddings[query.indices], pool.labelled_embeddings)
+    if k < SHORT and copy.any():
+        query = used.choose(pool, k + SHORT, rng)  # so short a ranking has no end to send copies to
+        copy = copies(pool.embeddings[query.indices], pool.labelled_embeddings)
+    order = np.argsort(copy, kind="stable")[:k]
     return Query(query.indices[order], np.minimum.accumulate(query.scores[order]), query.note)
