@@ -1,7 +1,7 @@
 """What a query strategy sees (a pool of unlabelled items) and what it answers (a ranking)."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ class Pool:
     size: int
     proba: Floats | None = None  # (N, K), rows sum to 1
     embeddings: NDArray[np.float32] | None = None  # (N, D)
-    committee: Floats | None = None  # (C, N, K), the probabilities of each member
+    committee: NDArray[np.floating[Any]] | None = None  # (C, N, K), the probabilities of each member
     labelled_embeddings: NDArray[np.float32] | None = None  # (L, D), of the items labelled already
     labelled_labels: NDArray[np.int64] | None = None  # (L,), their labels, 0..K-1
     drawn: NDArray[np.int64] | None = None  # (m,), rows that stand for a bigger pool; None: this is all of it

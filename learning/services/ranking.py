@@ -9,6 +9,7 @@ from labelling.models import Label
 from labelling.selectors import open_pool_ids
 from labelling.services.queue import RankedItem
 from learning.core.candidates import NARROW, SMALL
+from learning.core.committee import members_say
 from learning.core.methods import Head, softmax
 from learning.core.pool import Pool
 from learning.core.strategies import Selection, screen_of, select
@@ -113,11 +114,10 @@ def _pool(features: NDArray[np.float32], known: Known, model: Model | None) -> P
     )
     if model is None:
         return pool
-    committee = [softmax(member.logits(features)) for member in model.committee]
     return replace(
         pool,
         proba=softmax(model.head.logits(features)),
-        committee=np.stack(committee) if committee else None,
+        committee=members_say(model.committee, features) if model.committee else None,
     )
 
 

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 from threadpoolctl import threadpool_limits
 
 from labelling.models import Item
+from learning.core.committee import members_say
 from learning.core.export import head_read, head_safetensors
 from learning.core.methods import Head, softmax
 from learning.core.pool import Pool
@@ -129,8 +130,12 @@ def _search(part: SearchPart) -> None:
 
 def part_pool(features: NDArray[np.float32], heads: list[Head]) -> Pool:
     """What the model and its committee say of features (n, D)."""
-    proba = np.stack([softmax(head.logits(features)) for head in heads])  # (1 + C, n, K)
-    return Pool(len(features), proba=proba[0], committee=proba[1:] if len(heads) > 1 else None)
+    model, *committee = heads
+    return Pool(
+        len(features),
+        proba=softmax(model.logits(features)),
+        committee=members_say(committee, features) if committee else None,
+    )
 
 
 def _written(scores: PartScores) -> bytes:

@@ -1,6 +1,7 @@
 import numpy as np
 from scipy.special import entr
 
+from learning.core.committee import scored
 from learning.core.pool import Floats, Pool, Query, given, top_k
 from learning.core.strategies.base import strategy
 
@@ -13,7 +14,7 @@ from learning.core.strategies.base import strategy
     needs={"committee"},
 )
 def bald(pool: Pool, k: int, rng: np.random.Generator) -> Query:
-    return top_k(mutual_information(given(pool.committee)), k)
+    return top_k(scored(mutual_information, given(pool.committee)), k)
 
 
 def mutual_information(members: Floats) -> Floats:

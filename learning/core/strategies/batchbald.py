@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from learning.core.committee import scored
 from learning.core.joint_entropy import JointEntropy
 from learning.core.pool import Floats, Pool, Query, batch_first, given, top_k
 from learning.core.strategies.bald import mutual_information
@@ -22,9 +23,9 @@ CANDIDATES = 500
 def batchbald(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """Kirsch et al. 2019, algorithm 1, among the CANDIDATES of most BALD; the rest follows by BALD."""
     members = given(pool.committee)  # (C, N, K)
-    information = mutual_information(members)
+    information = scored(mutual_information, members)
     rows = np.sort(top_k(information, CANDIDATES).indices)
-    chosen = greedy(members[:, rows], min(k, BATCH), rng)
+    chosen = greedy(members[:, rows].astype(np.float64), min(k, BATCH), rng)
     return batch_first(rows[chosen], information, k)
 
 

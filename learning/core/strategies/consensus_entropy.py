@@ -1,8 +1,9 @@
 import numpy as np
 
 from learning.core.cached import CachedCommittee, rows
+from learning.core.committee import scored
 from learning.core.lazy import lazy
-from learning.core.pool import Pool, Query, given, top_k
+from learning.core.pool import Floats, Pool, Query, given, top_k
 from learning.core.strategies.base import strategy
 
 disagreement = lazy("modAL.disagreement")
@@ -18,4 +19,9 @@ disagreement = lazy("modAL.disagreement")
 )
 def consensus_entropy(pool: Pool, k: int, rng: np.random.Generator) -> Query:
     """The entropy of the mean of the members' probabilities (modAL's `consensus_entropy`)."""
-    return top_k(disagreement.consensus_entropy(CachedCommittee(given(pool.committee)), rows(pool.size)), k)
+    return top_k(scored(_of_the_mean, given(pool.committee)), k)
+
+
+def _of_the_mean(proba: Floats) -> Floats:
+    found: Floats = disagreement.consensus_entropy(CachedCommittee(proba), rows(proba.shape[1]))
+    return found
