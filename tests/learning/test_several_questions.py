@@ -162,6 +162,12 @@ def test_questions_learn_from_each_other_when_the_method_can() -> None:
     answer(digit, truth, 1)
     train_all()
     assert newest(parity) != together
+    # Another way to join the losses is another method.
+    learner_update(learner=learner, method="multi-task-pcgrad")
+    train_all()
+    surgery = newest(parity)
+    assert surgery.method == "multi-task-pcgrad"
+    assert surgery.card["weights"] != together.card["weights"]
 
 
 def test_one_question_cannot_learn_together_and_its_queue_is_its_ranking() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from learning.core.methods.base import TrainingData, method
+from learning.core.methods.base import Together, TrainingData, method
 from learning.core.methods.combine import COMBINE
 from learning.core.methods.head import Float32, Head, Trunk, head_of_seen
 from learning.core.methods.shared_trunk import Task, ones, train
@@ -68,8 +68,45 @@ def together(
     together=together,
 )
 def multi_task(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
-    """One question alone: the same network with one head."""
+    """One question alone: the same network with one head. The losses are weighed by how uncertain each is."""
     return together([data], config, rng)[0]
+
+
+def _together_by(combine: str) -> Together:
+    def fit(
+        questions: Sequence[TrainingData], config: Mapping[str, Any], rng: np.random.Generator
+    ) -> list[Head]:
+        return together(questions, {"combine": combine, **config}, rng)
+
+    return fit
+
+
+@method(
+    "multi-task-sum",
+    title="Multi-task, plain sum",
+    summary="as multi-task, but every question counts alike instead of the surer ones more; helps where one "
+    "question is hard and matters as much.",
+    member="transfer",
+    effort=8,
+    together=_together_by("sum"),
+)
+def multi_task_sum(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
+    """The plain sum of the questions' losses."""
+    return together([data], {"combine": "sum", **config}, rng)[0]
+
+
+@method(
+    "multi-task-pcgrad",
+    title="Multi-task, PCGrad",
+    summary="as multi-task, but what two questions pull in opposite directions is left out; helps where the "
+    "answers to one make another worse.",
+    member="transfer",
+    effort=8,
+    together=_together_by("pcgrad"),
+)
+def multi_task_pcgrad(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
+    """Yu et al. 2020."""
+    return together([data], {"combine": "pcgrad", **config}, rng)[0]
 
 
 def _examples(questions: Sequence[TrainingData]) -> tuple[Float32, list[np.ndarray]]:

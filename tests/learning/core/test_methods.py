@@ -18,7 +18,7 @@ from learning.core.export import head_safetensors
 from learning.core.methods import METHODS, NO_LABEL, Head, TrainingData, fit_committee, method, softmax
 
 # Their noise, or their first weights, are other ones where there are more features.
-DRAWS_BY_FEATURE = {"self-training", "multi-task", "auto"}
+DRAWS_BY_FEATURE = {"self-training", "auto", *(name for name, one in METHODS.items() if one.together)}
 EVERY = pytest.mark.parametrize("name", list(METHODS))
 
 

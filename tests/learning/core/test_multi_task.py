@@ -135,5 +135,20 @@ def test_an_unknown_way_to_combine_is_answered_with_the_known_ones() -> None:
         together(two_questions(answers=20)[0], combine="max")
 
 
-def test_only_this_method_learns_questions_together() -> None:
-    assert [name for name, one in METHODS.items() if one.together] == ["multi-task"]
+@pytest.mark.parametrize(
+    ("name", "combine"),
+    [("multi-task", "uncertainty"), ("multi-task-sum", "sum"), ("multi-task-pcgrad", "pcgrad")],
+)
+def test_each_way_to_combine_is_a_method_that_can_be_chosen(name: str, combine: str) -> None:
+    data, _, _ = two_questions(answers=40)
+    # Answers by chance, so that the questions pull against each other: else PCGrad is the sum.
+    data[1] = replace(data[1], labels=np.random.default_rng(0).integers(0, 2, 40))
+    found = [digest(head) for head in fit_questions(name, data, {}, 0)]
+    assert found == [digest(head) for head in together(data, combine=combine)]
+    others = [digest(together(data, combine=other)[1]) for other in COMBINE if other != combine]
+    assert found[1] not in others
+
+
+def test_no_other_method_learns_questions_together() -> None:
+    of_several = [name for name, one in METHODS.items() if one.together]
+    assert of_several == ["multi-task", "multi-task-sum", "multi-task-pcgrad"]
