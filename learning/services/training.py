@@ -13,6 +13,7 @@ from labelling.selectors import pool_sample
 from labelling.services.annotations import annotations_through
 from labelling.services.queue import queue_swap
 from learning.core.methods import METHODS, TrainingData, fit_committee, fit_questions
+from learning.core.methods.base import Tick
 from learning.core.stopping import StopState
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
@@ -35,6 +36,7 @@ from learning.services.work import WorkLost, work_claim, work_give_up, work_hear
 logger = logging.getLogger(__name__)
 
 ROUND_HEAD = 100
+LOOK_SECONDS = 1.0
 UNLABELLED = 20_000  # items of a pool that a method can learn from without their labels: 140 MB of them
 # When nothing but the proof of the accuracy is missing, this share of the questions is blind.
 PROOF_SHARE = 0.9
@@ -114,6 +116,7 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
         items=rows,
         parts=parts,
         votes=votes,
+        tick=_ticker(run, f"training on {count:,} labels"),
     )
     others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=parts)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
@@ -152,6 +155,26 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     if weak is not None:
         check_keep(learner=learner, weak=weak, classes=snapshot.classes)
     return True
+
+
+def _ticker(run: TrainingRun, stage: str) -> Tick:
+    """Between the steps of a fit: say what it is at, and every second see whether the run is still this
+    worker's. If it was ended by a person, that raises WorkLost in the middle of the fit.
+    """
+    looked = time.monotonic()
+
+    def tick(words: str) -> None:
+        nonlocal looked
+        now = time.monotonic()
+        if words:
+            work_owned(run, stage=f"{stage}: {words}"[:60])
+        elif now - looked < LOOK_SECONDS:
+            return
+        else:
+            work_owned(run)
+        looked = now
+
+    return tick
 
 
 def _unlabelled(run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64]) -> NDArray[np.int64]:

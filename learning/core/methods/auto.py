@@ -61,10 +61,14 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
         note = f"{chosen.title}: no label has two examples yet to compare methods by."
         return replace(chosen.fit(data, {}, rng), note=note)
     tried, late = planned(data, seconds)
-    found = [held_out(partial(_fit, m, seed), data, parts) for m in tried]
+    found = []
+    for entry in tried:
+        data.tick(f"comparing {entry.title}")
+        found.append(held_out(partial(_fit, entry, seed), data, parts))
     chosen = tried[int(np.argmax([one.likelihood for one in found]))]
     total = sum(len(asked) for _, asked in parts)
     scores = ", ".join(f"{m.title} {np.exp(one.likelihood):.3f}" for m, one in zip(tried, found, strict=True))
+    data.tick(f"learning by {chosen.title}")
     note = f"{chosen.title}: {total} held-back labels are likeliest by it (mean probability: {scores})"
     note += f"; no time for {' and '.join(m.title for m in late)}." if late else "."
     return replace(_fit(chosen, seed, data), note=note, chosen=chosen.name)

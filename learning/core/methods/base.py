@@ -17,6 +17,13 @@ FALLBACK = "transfer"
 LACKING = {"unlabelled": "items without a label", "soft": "soft labels from rules", "weight": "weights"}
 
 
+Tick = Callable[[str], None]
+
+
+def unwatched(words: str) -> None:
+    """Nobody wants to know how far a fit is, or to end it."""
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Raises ValueError, with one sentence, for data no method could learn from."""
@@ -30,6 +37,8 @@ class TrainingData:
     items: NDArray[np.int64] | None = None  # (n,), which item each is, the same for every question
     parts: tuple[int, ...] = ()  # D of each network whose features these are, side by side; () for one
     votes: RuleVotes | None = None  # what `soft` was reckoned from
+    # Called between the steps of a fit, with what it is at, or "": it may raise, which ends the fit.
+    tick: Tick = unwatched
 
     def __post_init__(self) -> None:
         n = len(self.embeddings)
@@ -182,6 +191,7 @@ def method(
 
     def register(fit: Fit) -> Fit:
         def checked(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
+            data.tick("")
             missing = sorted(field for field in wanted if not data.has(field))
             if missing:
                 used = METHODS[FALLBACK]

@@ -36,7 +36,7 @@ def together(
         seen = [np.unique(data.labels) for data in questions]
         tasks = [_task(data, *of) for data, *of in zip(questions, places, seen, strict=True)]
         x = np.asarray(z @ axes, dtype=np.float32)  # (n, d)
-        network = train(ones(x), tasks, COMBINE[combine], rng)
+        network = train(ones(x), tasks, COMBINE[combine], rng, questions[0].tick)
     weight = LENGTH * (network.trunk[:, :-1] @ axes.T) * standard.share  # (H, D)
     trunk = Trunk(
         np.ascontiguousarray(weight, dtype=np.float32),

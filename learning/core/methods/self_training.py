@@ -80,6 +80,7 @@ def _students(data: TrainingData, strength: float, rng: np.random.Generator) -> 
             np.concatenate([np.eye(len(seen))[which], soft]),
             weight,
             strength=strength,
+            tick=data.tick,
         )
         head = standard.head(found, seen, data.classes)
     return head

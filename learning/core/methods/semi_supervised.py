@@ -54,7 +54,9 @@ def semi_supervised(data: TrainingData, config: Mapping[str, Any], rng: np.rando
         own = np.ones(n) if data.weight is None else data.weight
         weight = np.concatenate([own, np.full(len(kept), SHARE * own.sum() / max(len(kept), 1))])
         rows = np.concatenate([np.arange(n), n + kept])
-        fitted = softmax_regression(z[rows], np.eye(len(seen))[targets], weight, strength=strength)
+        fitted = softmax_regression(
+            z[rows], np.eye(len(seen))[targets], weight, strength=strength, tick=data.tick
+        )
     return standard.head(fitted, seen, data.classes)
 
 

@@ -1,6 +1,6 @@
 """A small network with one trunk for several questions and a head for each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +51,12 @@ def gradients(network: Network, x: Float32, tasks: Sequence[Task]) -> tuple[Floa
     return losses, shared, own
 
 
-def train(x: Float32, tasks: Sequence[Task], combine: Combine, rng: np.random.Generator) -> Network:
-    """Adam (Kingma and Ba 2015) on all examples, STEPS times. `x` (n, d + 1) ends in ones."""
+def train(
+    x: Float32, tasks: Sequence[Task], combine: Combine, rng: np.random.Generator, tick: Callable[[str], None]
+) -> Network:
+    """Adam (Kingma and Ba 2015) on all examples, STEPS times. `x` (n, d + 1) ends in ones. `tick` is called
+    before each step, with "", and may raise to end it.
+    """
     start = rng.standard_normal((WIDTH, x.shape[1])).astype(np.float32)
     start /= np.sqrt(np.maximum((x**2).sum(axis=1).mean(), 1))  # what goes into the ReLU has variance 1
     parameters = [start, np.zeros(len(tasks), np.float32)]
@@ -60,6 +64,7 @@ def train(x: Float32, tasks: Sequence[Task], combine: Combine, rng: np.random.Ge
     first = [np.zeros_like(one) for one in parameters]
     second = [np.zeros_like(one) for one in parameters]
     for step in range(1, STEPS + 1):
+        tick("")
         trunk, log_variance, *heads = parameters
         losses, shared, own = gradients(Network(trunk, heads), x, tasks)
         together, factors, of_variance = combine(shared.reshape(len(tasks), -1), losses, log_variance, rng)

@@ -29,6 +29,10 @@ def transfer(data: TrainingData, config: Mapping[str, Any], rng: np.random.Gener
     standard = standard_of(data.embeddings, data.parts)
     seen, which = np.unique(data.labels, return_inverse=True)
     found = softmax_regression(
-        standard.features(data.embeddings), np.eye(len(seen))[which], data.weight, strength=strength
+        standard.features(data.embeddings),
+        np.eye(len(seen))[which],
+        data.weight,
+        strength=strength,
+        tick=data.tick,
     )
     return standard.head(found, seen, data.classes)

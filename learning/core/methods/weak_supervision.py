@@ -39,6 +39,10 @@ def weak_supervision(data: TrainingData, config: Mapping[str, Any], rng: np.rand
     inside = targets[:, seen].sum(axis=1, keepdims=True)
     standard = standard_of(data.embeddings, data.parts)
     found = softmax_regression(
-        standard.features(data.embeddings), targets[:, seen] / inside, weight, strength=strength
+        standard.features(data.embeddings),
+        targets[:, seen] / inside,
+        weight,
+        strength=strength,
+        tick=data.tick,
     )
     return standard.head(found, seen, data.classes)
