@@ -39,8 +39,9 @@ def anytime_interval(correct: float, n: float, level: float = 0.95) -> tuple[flo
         return evidence - float(xlogy(correct, p) + xlog1py(wrong, -p))
 
     best, edge = correct / n, 1e-12
-    low = 0.0 if correct == 0 else float(optimize.brentq(contradicted, edge * best, best, xtol=1e-12))
-    high = (
-        1.0 if wrong == 0 else float(optimize.brentq(contradicted, best, 1 - edge * (1 - best), xtol=1e-12))
-    )
+    # Less than one wrong answer, as an estimate has, contradicts hardly anything: not even next to 1.
+    lowest, highest = edge * best, 1 - edge * (1 - best)
+    open_below, open_above = (contradicted(end) <= 0 for end in (lowest, highest))
+    low = 0.0 if open_below else float(optimize.brentq(contradicted, lowest, best, xtol=1e-12))
+    high = 1.0 if open_above else float(optimize.brentq(contradicted, best, highest, xtol=1e-12))
     return low, high

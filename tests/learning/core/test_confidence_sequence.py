@@ -50,3 +50,14 @@ def test_nothing_measured_is_everything_possible_and_nonsense_is_refused() -> No
         anytime_interval(3, 2)
     with pytest.raises(ValueError, match="between 0 and 1"):
         anytime_interval(1, 2, level=1.0)
+
+
+def test_less_than_one_wrong_answer_contradicts_no_proportion_next_to_1() -> None:
+    """Of draws, an estimate is worth a number of answers that is not whole."""
+    low, high = anytime_interval(9.71, 9.76)
+    assert 0.5 < low < 0.7
+    assert high == 1.0
+    mirrored = anytime_interval(0.05, 9.76)
+    np.testing.assert_allclose(mirrored, (0.0, 1 - low), atol=1e-9)
+    low, high = anytime_interval(25.97, 26.0)
+    assert low < 25.97 / 26 < high <= 1.0
