@@ -1,7 +1,6 @@
 """A manager ends a training: it stops in the middle of its fit, not after it."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from django.db import connection
@@ -26,7 +25,13 @@ def test_it_stops_within_the_fit_and_publishes_nothing(monkeypatch: pytest.Monke
     stages: list[str] = []
     looks_after: list[str] = []
 
-    def see(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    def see(
+        execute: Callable[..., object],
+        sql: str,
+        params: Sequence[object] | None,
+        many: bool,
+        context: dict[str, object],
+    ) -> object:
         result = execute(sql, params, many, context)
         if stages and sql.startswith("UPDATE") and "learning_trainingrun" in sql:
             looks_after.append(sql)
