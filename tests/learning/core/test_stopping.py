@@ -107,3 +107,15 @@ def test_agreement_is_scikit_learns_kappa() -> None:
     assert agreement(np.zeros(5, np.int64), np.zeros(5, np.int64)) == 1
     with pytest.raises(ValueError, match="same items"):
         agreement(first, second[:3])
+
+
+def test_without_a_holdout_nothing_is_proven_however_sure_the_estimate_looks() -> None:
+    """Looked at after every label its interval is above the truth in more projects than its level says."""
+    found = stop_signal(correct=4990.5, n=5000.2, target=0.95, kappa=1, gain=SMALL, holdout=None)
+    assert found.low is not None
+    assert found.low > 0.99
+    assert (found.state, found.only_proof) == (StopState.GO_ON, False)
+    assert found.sentence.endswith("go on: 95% cannot be proven without a hold-out")
+    below = stop_signal(correct=90.5, n=100.2, target=0.95, kappa=1, gain=SMALL, holdout=None)
+    assert below.sentence.endswith("go on: 95% is not reached")
+    assert stop_signal(correct=4990, n=5000, target=0.95, kappa=1, gain=SMALL, holdout=5000).state == "stop"
