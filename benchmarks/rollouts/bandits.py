@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.rollouts.table import Table
 from serving.core.modes import CHALLENGER, CHAMPION, State, bandit
 from serving.core.modes.bandit import Answers, Config, Evidence
+from serving.core.modes.failures import RULES
 from serving.core.statistics.contrast import ContrastSums
 from serving.core.statistics.off_policy import (
     OffPolicySums,
@@ -75,6 +76,7 @@ def play(world: World, rng: np.random.Generator, config: Config | None = None, d
             weights=state.weights,
             labels_at_change=labels_at_change,
             contrast=ContrastSums.of(arm[:known] == 0, chance, right[:known]),
+            rules=RULES,
         )
         verdict = bandit.decide(config, evidence)
         if verdict.action in ("promote", "roll_back"):
@@ -177,6 +179,7 @@ def _sticky_ends(units: int, labels: int, rng: np.random.Generator) -> bool:
             answers=_answers(arm, right, known, known),
             labels_at_change=known,
             contrast=ContrastSums.of(new[:known], np.full(known, 0.5), right[:known], unit[:known]),
+            rules=RULES,
         )
         if bandit.decide(Config(), evidence).action in ("promote", "roll_back"):
             return True

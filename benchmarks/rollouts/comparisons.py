@@ -5,13 +5,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from benchmarks.rollouts.table import Table
-from serving.core.modes import ab, shadow
+from serving.core.modes import ab
+from serving.core.modes.failures import RULES, levels
 from serving.core.statistics.cuped import adjusted_difference
 from serving.core.statistics.mean_difference import anytime_p
 from serving.core.statistics.sample_ratio import log_mismatch_evidence
 from serving.core.statistics.sign_test import log_sign_evidence
 
 Floats = NDArray[np.float64]
+ALPHA = levels(ab.Config().alpha, RULES).compared  # a shadow's is the same
 AT_ONCE = 100  # runs, for the memory
 ACCURACY, BETTER = 0.85, 0.03
 DIFFERING = 0.10  # of the items, exactly one model is right
@@ -47,7 +49,7 @@ def ab_p_values(
     with np.errstate(divide="ignore", invalid="ignore"):
         found = adjusted_difference(champion, challenger)
         n, config = np.arange(1, labels + 1), ab.Config()
-        p = anytime_p(found.difference, found.variance, n, config.alpha, config.planned_units)
+        p = anytime_p(found.difference, found.variance, n, ALPHA, config.planned_units)
         z = found.difference / np.sqrt(found.variance)
     return np.where(enough, p, 1.0), np.where(enough, z, 0.0)
 
@@ -65,16 +67,16 @@ def simulate(table: Table, rng: np.random.Generator, *, quick: bool) -> None:
 
 
 def _equal(table: Table, rng: np.random.Generator, runs: int, labels: int) -> None:
-    alpha, limit = ab.Config().alpha, ndtri(0.975)
+    limit = ndtri(0.975)
     wrong = dict.fromkeys(("anytime", "z", "cuped", "shadow"), 0)
     for _ in range(runs // AT_ONCE):
         for cuped in (False, True):
             p, z = ab_p_values(0.0, AT_ONCE, labels, rng, cuped=cuped)
-            wrong["cuped" if cuped else "anytime"] += int((p <= alpha).any(axis=1).sum())
+            wrong["cuped" if cuped else "anytime"] += int((p <= ALPHA).any(axis=1).sum())
             wrong["z"] += 0 if cuped else int((abs(z) > limit).any(axis=1).sum())
         old, new, _x = outcomes(AT_ONCE, labels, 0.0, rng)
         log_e = log_sign_evidence((new & ~old).cumsum(axis=1), (old & ~new).cumsum(axis=1))
-        wrong["shadow"] += int((log_e >= -np.log(shadow.Config().alpha)).any(axis=1).sum())
+        wrong["shadow"] += int((log_e >= -np.log(ALPHA)).any(axis=1).sum())
     share = {name: 100 * count / runs for name, count in wrong.items()}
     told = f"equal models, {labels} labels, looked at after each"
     table.claim(f"A/B: found different, {told}", 5.0, share["anytime"], "%", runs)
@@ -87,11 +89,11 @@ def _better(table: Table, rng: np.random.Generator, runs: int) -> Floats:
     ends = []
     for _ in range(runs // AT_ONCE):
         p, _z = ab_p_values(BETTER, AT_ONCE, 20_000, rng, cuped=False)
-        ends.append(first(p <= ab.Config().alpha))
+        ends.append(first(p <= ALPHA))
     ab_labels = np.concatenate(ends)
     old, new, _x = outcomes(runs, 10_000, BETTER, rng)
     log_e = log_sign_evidence((new & ~old).cumsum(axis=1), (old & ~new).cumsum(axis=1))
-    shadow_labels = first(log_e >= -np.log(shadow.Config().alpha))
+    shadow_labels = first(log_e >= -np.log(ALPHA))
     told = f"{100 * ACCURACY:.0f}% against {100 * (ACCURACY + BETTER):.0f}% right: median"
     table.tell(f"A/B: labels until decided, {told}", float(np.median(ab_labels)), "labels", runs)
     table.tell(f"shadow: labels until decided, {told}", float(np.median(shadow_labels)), "labels", runs)
@@ -104,7 +106,7 @@ def _confidence(table: Table, rng: np.random.Generator, plain: Floats, runs: int
     ends = []
     for _ in range(runs // AT_ONCE):
         p, _z = ab_p_values(BETTER, AT_ONCE, 20_000, rng, cuped=True)
-        ends.append(first(p <= ab.Config().alpha))
+        ends.append(first(p <= ALPHA))
     ratio = float(np.median(np.concatenate(ends)) / np.median(plain))
     table.tell("A/B with CUPED: labels until decided, as a share of those without", ratio, "", runs)
 

@@ -9,7 +9,7 @@ sees; one where every choice is drawn anew stands beside it.
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rollouts.comparisons import first
+from benchmarks.rollouts.comparisons import ALPHA, first
 from benchmarks.rollouts.table import Table
 from serving.core.modes import CHALLENGER, CHAMPION, ab
 from serving.core.modes.interleaving import Config
@@ -73,7 +73,7 @@ def _equal(table: Table, cast: NDArray[np.int64], rng: np.random.Generator, runs
 def _ends(cast: NDArray[np.int64]) -> NDArray[np.float64]:
     wins, losses = (cast > 0).cumsum(axis=1), (cast < 0).cumsum(axis=1)
     enough = wins + losses >= Config().min_votes
-    return first(enough & (log_sign_evidence(wins, losses) >= -np.log(Config().alpha)))
+    return first(enough & (log_sign_evidence(wins, losses) >= -np.log(ALPHA)))
 
 
 def _better(table: Table, rng: np.random.Generator, runs: int) -> None:
@@ -118,5 +118,5 @@ def _ab_end(arm: NDArray[np.bool_], y: NDArray[np.float64]) -> float:
     start = int(np.argmax(np.minimum(champion[0], challenger[0]) >= config.min_units))
     found = adjusted_difference(champion[:, start:], challenger[:, start:])
     n = np.arange(start, len(y)) + 1
-    p = anytime_p(found.difference, found.variance, n, config.alpha, config.planned_units)
-    return float(start + first((p <= config.alpha)[None])[0])
+    p = anytime_p(found.difference, found.variance, n, ALPHA, config.planned_units)
+    return float(start + first((p <= ALPHA)[None])[0])

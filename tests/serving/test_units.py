@@ -76,6 +76,15 @@ def test_a_bandits_labels_are_summed_over_each_unit_of_a_phase(service: Service)
     wanted = ContrastSums.of(chosen, chance, right, by_phase)
     assert vars(found.contrast) == pytest.approx(vars(wanted))
     assert wanted.spread > 1.5 * ContrastSums.of(chosen, chance, right).spread
+    # What an arm would be worth is of the units, whichever phases they asked in.
+    value = found.off_policy["challenger"]
+    assert value.by_unit is not None
+    of_arm = np.where(chosen, chance, 1 - chance)
+    by_unit = OffPolicySums.of(chosen, of_arm, right.astype(float), np.zeros(len(right)), unit).by_unit
+    assert by_unit is not None
+    assert value.by_unit.units == len(UNITS)
+    found_sums, wanted_sums = ((of.ww, of.wr, of.nr, of.rr) for of in (value.by_unit, by_unit))
+    assert found_sums == pytest.approx(wanted_sums)
     rolled.look()
     assert all(one.same for one in decisions_replay())
 
@@ -119,10 +128,14 @@ def test_an_image_that_met_both_arms_is_one_label_of_what_an_arm_is_worth(servic
     assert {one.arm for one in Prediction.objects.filter(rollout=rolled.pk)} == {"champion", "challenger"}
     found = evidence_of(rolled.row)
     assert isinstance(found, bandit.Evidence)
-    _, chosen, chance, right, _ = labelled(rolled)
+    _, chosen, chance, right, unit = labelled(rolled)
     for arm, answered in (("challenger", chosen), ("champion", ~chosen)):
         sums = found.off_policy[arm]
-        wanted = OffPolicySums.of(answered, chance, right.astype(float), np.zeros(4))
+        wanted = OffPolicySums.of(answered, chance, right.astype(float), np.zeros(4), unit)
+        assert sums.by_unit is not None
+        assert wanted.by_unit is not None
+        found_sums, wanted_sums = ((of.units, of.nn, of.nr, of.rr) for of in (sums.by_unit, wanted.by_unit))
+        assert found_sums == pytest.approx(wanted_sums)
         assert (sums.n, sums.w, sums.wr, sums.w2) == (4, wanted.w, wanted.wr, wanted.w2)
     # Whoever answered first: the two estimates share the four images out.
     first = inverse_propensity(found.off_policy["challenger"]).mean

@@ -22,7 +22,7 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
-from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.failures import RULES, Failures, failing, levels, max_errors
 from serving.core.modes.figures import NORMAL, errors_figure, evidence_figure, weighted_shares
 from serving.core.records import Settings, setting
 from serving.core.statistics.cuped import Moments, adjusted_difference, mean_and_variance
@@ -83,6 +83,10 @@ class Config(Settings):
         if self.max_units < self.planned_units:
             raise ValueError(f"Most units must be at least the {self.planned_units} planned ones.")
 
+    def planned(self, arm: str) -> float:
+        """Units of the arm, where its own interval is narrowest."""
+        return self.planned_units * Split.between(self.share).weights[arm]
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -96,6 +100,7 @@ class Evidence:
     metrics: dict[str, Measured] = field(default_factory=dict)  # those of the config
     weighted: dict[str, WeightedSums] = field(default_factory=dict)  # by arm: unevenly drawn labels too
     failures: Failures = field(default_factory=Failures)
+    rules: int = 1  # see `failures.RULES`
 
 
 class _Compared(NamedTuple):
@@ -112,7 +117,7 @@ def split(config: Config, state: State, context: str) -> Split:
 
 
 def labels_needed(config: Config, outlook: Outlook) -> int:
-    alpha = config.alpha / len(config.metrics)  # the first of Holm's steps
+    alpha = levels(config.alpha, RULES).compared / len(config.metrics)  # the first of Holm's steps
     wanted = labels_by_arms(outlook.accuracy, outlook.difference, alpha, config.share)
     return max(wanted, math.ceil(config.min_units / min(config.share, 1 - config.share)))
 
@@ -128,6 +133,7 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
 )
 def decide(config: Config, evidence: Evidence) -> Verdict:
     mismatch = log_mismatch_evidence(evidence.units, Split.between(config.share).weights)
+    level = levels(config.alpha, evidence.rules)
     least = min(_least(evidence.metrics.get(name, Measured())) for name in config.metrics)
     compared = _compare(config, evidence)
     figures = _figures(config, evidence, compared, mismatch)
@@ -135,7 +141,7 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
-    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    failed = failing(evidence.failures, config.max_errors, level.errors)
     if failed:
         return say("roll_back", *failed)
     if mismatch >= -math.log(MISMATCH):
@@ -152,13 +158,12 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
             "few-units",
             f"Waits for labels: {least} of at least {config.min_units} units an arm have one.",
         )
-    worse = [
-        name for name in config.metrics if compared[name].p <= config.alpha and not compared[name].better
-    ]
+    decisive = [name for name in config.metrics if compared[name].p <= level.compared]
+    worse = [name for name in decisive if not compared[name].better]
     if worse:
         return say("roll_back", "worse", f"The challenger is worse: {_told(worse[0], compared[worse[0]])}.")
     first = compared[config.metrics[0]]
-    if first.p <= config.alpha:
+    if first.p <= level.compared:
         return say("promote", "better", f"The challenger is better: {_told(config.metrics[0], first)}.")
     told = _told(config.metrics[0], first)
     if first.n >= config.max_units:
@@ -177,7 +182,7 @@ def _compare(config: Config, evidence: Evidence) -> dict[str, _Compared]:
     known = {name: one for name, one in known.items() if _least(one) >= 2}
     found = {name: adjusted_difference(one.champion.sums, one.challenger.sums) for name, one in known.items()}
     n = {name: one.champion.n + one.challenger.n for name, one in known.items()}
-    alpha, planned = config.alpha, config.planned_units
+    alpha, planned = levels(config.alpha, evidence.rules).compared, config.planned_units
     p = [
         float(anytime_p(one.difference, one.variance, n[name], alpha, planned)) for name, one in found.items()
     ]
@@ -206,19 +211,21 @@ def _figures(
     config: Config, evidence: Evidence, compared: dict[str, _Compared], mismatch: float
 ) -> tuple[Figure, ...]:
     found: list[Figure] = []
+    level = levels(config.alpha, evidence.rules).compared
     for name, one in compared.items():
         title, unit, _ = METRICS[name]
         measured = evidence.metrics[name]
         for arm, moments in ((CHAMPION, measured.champion), (CHALLENGER, measured.challenger)):
             mean, variance = map(float, mean_and_variance(moments.sums))
+            # What an arm's figures were before: of one look.
             half = NORMAL * math.sqrt(variance)
+            if evidence.rules > 1:
+                half = float(half_width(variance, moments.n, config.alpha, config.planned(arm)))
             sides = {"low": mean - half, "high": mean + half, "n": float(moments.n)}
             found.append(figure(name, title, arm, mean, unit=unit, **sides))
         sides = {"low": one.difference - one.half, "high": one.difference + one.half, "n": float(one.n)}
         found.append(figure(name, title, "difference", one.difference, unit=unit, **sides))
-        found.append(
-            figure(f"{name}-p", f"{title}: p", "", one.p, limit=config.alpha, n=float(one.n), unit="")
-        )
+        found.append(figure(f"{name}-p", f"{title}: p", "", one.p, limit=level, n=float(one.n), unit=""))
         saved = f"{title}: noise that the champion's confidence explains"
         found.append(figure(f"{name}-saved", saved, "", one.saved, n=float(one.n)))
     found += weighted_shares(evidence.weighted)

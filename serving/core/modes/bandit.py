@@ -26,7 +26,7 @@ from serving.core.modes.base import (
     later,
     mode,
 )
-from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.failures import RULES, Failures, failing, levels, max_errors
 from serving.core.modes.figures import NORMAL, errors_figure, evidence_figure, share
 from serving.core.records import Settings, setting
 from serving.core.statistics.clusters import units_missing
@@ -89,6 +89,7 @@ class Evidence:
     # Decisions from before it was counted have none, and compare the answers as they are.
     contrast: ContrastSums | None = None
     failures: Failures = field(default_factory=Failures)
+    rules: int = 1  # see `failures.RULES`
 
 
 class _Compared(NamedTuple):
@@ -106,7 +107,8 @@ def split(config: Config, state: State, context: str) -> Split:
 
 def labels_needed(config: Config, outlook: Outlook) -> int:
     """With even shares; with others it takes longer, and costs less."""
-    return max(2 * config.min_labels, labels_by_arms(outlook.accuracy, outlook.difference, config.alpha))
+    alpha = levels(config.alpha, RULES).compared
+    return max(2 * config.min_labels, labels_by_arms(outlook.accuracy, outlook.difference, alpha))
 
 
 @mode(
@@ -121,7 +123,8 @@ def labels_needed(config: Config, outlook: Outlook) -> int:
 def decide(config: Config, evidence: Evidence) -> Verdict:
     answers = {CHALLENGER: Answers(), CHAMPION: Answers(), **evidence.answers}
     labels = sum(one.right + one.wrong for one in answers.values())
-    compared = _compare(config, evidence.contrast, answers[CHALLENGER], answers[CHAMPION])
+    level = levels(config.alpha, evidence.rules)
+    compared = _compare(level.compared, evidence.contrast, answers[CHALLENGER], answers[CHAMPION])
     chances = _chances(answers)
     figures = _figures(config, evidence, answers, chances, compared)
     found = compared.found
@@ -129,7 +132,7 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     def say(action: Action, rule: str, reason: str, state: State | None = None) -> Verdict:
         return Verdict(action, rule, reason, figures, state)
 
-    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    failed = failing(evidence.failures, config.max_errors, level.errors)
     if failed:
         return say("roll_back", *failed)
     fewest = min(one.right + one.wrong for one in answers.values())
@@ -169,20 +172,20 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     return say("reweight", "thompson", f"The shares follow {labels} labels: {told}.", State(weights=weights))
 
 
-def _compare(config: Config, contrast: ContrastSums | None, new: Answers, old: Answers) -> _Compared:
+def _compare(alpha: float, contrast: ContrastSums | None, new: Answers, old: Answers) -> _Compared:
     if contrast is None:
         better = log_better_evidence(new.right, new.wrong, old.right, old.wrong)
         worse = log_better_evidence(old.right, old.wrong, new.right, new.wrong)
         found = f"{new.right} of {new.right + new.wrong} right against {old.right} of {old.right + old.wrong}"
-        return _Compared(max(better, worse), config.alpha / 2, better > worse, found)
+        return _Compared(max(better, worse), alpha / 2, better > worse, found)
     if contrast.n == 0:
-        return _Compared(0.0, config.alpha, False, "nothing is known of either")
-    middle, half = contrast.difference, contrast_half_width(contrast, config.alpha)
+        return _Compared(0.0, alpha, False, "nothing is known of either")
+    middle, half = contrast.difference, contrast_half_width(contrast, alpha)
     low, high = middle - half, middle + half
-    log_e = -math.log(max(1e-300, contrast_p(contrast, config.alpha)))
+    log_e = -math.log(max(1e-300, contrast_p(contrast, alpha)))
     told = figure("accuracy", "Right", "difference", middle, low=low, high=high, n=float(contrast.n))
     found = f"right {middle:+.1%} ({low:+.1%} to {high:+.1%})"
-    return _Compared(log_e, config.alpha, middle > 0, found, (told,))
+    return _Compared(log_e, alpha, middle > 0, found, (told,))
 
 
 def _chances(answers: dict[str, Answers]) -> dict[str, float]:

@@ -23,7 +23,7 @@ from serving.core.modes.base import (
     mode,
     needs_words,
 )
-from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.failures import RULES, Failures, failing, levels, max_errors
 from serving.core.modes.figures import errors_figure, evidence_figure, odds
 from serving.core.records import Settings, setting
 from serving.core.statistics.sample_size import labels_by_pairs
@@ -62,6 +62,7 @@ class Evidence:
     shared: int = 0  # of the ties, those of what both lists begin with
     by_annotators: int = 0  # of all choices
     failures: Failures = field(default_factory=Failures)
+    rules: int = 1  # see `failures.RULES`
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -69,7 +70,7 @@ def split(config: Config, state: State, context: str) -> Split:
 
 
 def labels_needed(config: Config, outlook: Outlook) -> int:
-    return max(config.min_votes, labels_by_pairs(*outlook.only_one, config.alpha))
+    return max(config.min_votes, labels_by_pairs(*outlook.only_one, levels(config.alpha, RULES).compared))
 
 
 def needs(config: Config, outlook: Outlook, labels: int) -> str:
@@ -91,20 +92,21 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.wins_challenger, evidence.wins_champion
     votes, choices = new + old, new + old + evidence.ties
     log_e = float(log_sign_evidence(new, old))
+    level = levels(config.alpha, evidence.rules)
     figures = _figures(config, evidence, log_e)
     found = f"{new} choices for the challenger, {old} for the champion, {evidence.ties} for neither"
 
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
-    failed = failing(evidence.failures, config.max_errors, config.alpha)
+    failed = failing(evidence.failures, config.max_errors, level.errors)
     if failed:
         return say("roll_back", *failed)
     if votes < config.min_votes:
         return say(
             "hold", "few-votes", f"Waits for choices: {votes} of at least {config.min_votes} votes are there."
         )
-    if log_e >= -math.log(config.alpha):
+    if log_e >= -math.log(level.compared):
         if new > old:
             return say("promote", "better", f"The challenger is better: {found}.")
         return say("roll_back", "worse", f"The challenger is worse: {found}.")
@@ -117,7 +119,7 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     return say(
         "hold",
         "watching",
-        f"Waits for more choices: {found}, {odds(log_e, config.alpha)}.",
+        f"Waits for more choices: {found}, {odds(log_e, level.compared)}.",
     )
 
 
@@ -126,6 +128,7 @@ def _figures(config: Config, evidence: Evidence, log_e: float) -> tuple[Figure, 
     new, old, ties = evidence.wins_challenger, evidence.wins_champion, evidence.ties
     choices = new + old + ties
     low, high = anytime_interval(new, new + old, 1 - config.alpha)
+    level = levels(config.alpha, evidence.rules).compared
     told = (new + old) / choices if choices else 0.0  # of the choices, those that are votes
     delta = (new + ties / 2) / choices - 0.5 if choices else None
     return (
@@ -141,7 +144,7 @@ def _figures(config: Config, evidence: Evidence, log_e: float) -> tuple[Figure, 
         figure("wins", "Choices for it", CHAMPION, float(old), n=float(choices), unit="count"),
         figure("wins", "Choices for it", CHALLENGER, float(new), n=float(choices), unit="count"),
         figure("ties", "Choices for neither", "", float(ties), n=float(choices), unit="count"),
-        evidence_figure("Evidence that one is better", log_e, config.alpha, new + old),
+        evidence_figure("Evidence that one is better", log_e, level, new + old),
         *_of_annotators(evidence, choices),
         *errors_figure(evidence.failures, 1 - config.alpha),
     )

@@ -22,7 +22,7 @@ from serving.core.modes.base import (
     figure,
     mode,
 )
-from serving.core.modes.failures import Failures, failing, max_errors
+from serving.core.modes.failures import RULES, Failures, failing, levels, max_errors
 from serving.core.modes.figures import evidence_figure, odds, paired_difference, share, weighted_share
 from serving.core.records import Settings, setting
 from serving.core.statistics.agreement import jensen_shannon, kappa
@@ -82,6 +82,7 @@ class Evidence:
     challenger_p50_ms: float | None = None
     challenger_p99_ms: float | None = None
     load_failed: bool = False
+    rules: int = 1  # see `failures.RULES`
 
 
 def split(config: Config, state: State, context: str) -> Split:
@@ -89,7 +90,7 @@ def split(config: Config, state: State, context: str) -> Split:
 
 
 def labels_needed(config: Config, outlook: Outlook) -> int:
-    return max(config.min_labels, labels_by_pairs(*outlook.only_one, config.alpha))
+    return max(config.min_labels, labels_by_pairs(*outlook.only_one, levels(config.alpha, RULES).compared))
 
 
 @mode(
@@ -105,14 +106,15 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     new, old = evidence.only_new, evidence.only_old
     labels = new + old + evidence.both_right + evidence.both_wrong
     log_e = float(log_sign_evidence(new, old))
-    difference, half = paired_difference(new, old, labels, config.alpha, config.max_labels)
+    level = levels(config.alpha, evidence.rules)
+    difference, half = paired_difference(new, old, labels, level.compared, config.max_labels)
     figures = _figures(config, evidence, labels, log_e, difference, half)
 
     def say(action: Action, rule: str, reason: str) -> Verdict:
         return Verdict(action, rule, reason, figures)
 
     failures = Failures(evidence.pairs, evidence.errors, evidence.load_failed)
-    failed = failing(failures, config.max_errors, config.alpha)
+    failed = failing(failures, config.max_errors, level.errors)
     if failed:
         return say("roll_back", *failed)
     if labels < config.min_labels:
@@ -122,7 +124,7 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
             f"Waits for labels: {labels} of at least {config.min_labels} evenly drawn ones are there.",
         )
     found = f"{new} labels only the challenger has right, {old} only the champion"
-    decisive = log_e >= -math.log(config.alpha)
+    decisive = log_e >= -math.log(level.compared)
     if decisive and new < old:
         return say("roll_back", "worse", f"The challenger is worse: {found}.")
     if config.margin == 0 and decisive:
@@ -143,7 +145,7 @@ def decide(config: Config, evidence: Evidence) -> Verdict:
     return say(
         "hold",
         "watching",
-        f"Waits for more labels: {found}, {odds(log_e, config.alpha)}.",
+        f"Waits for more labels: {found}, {odds(log_e, level.compared)}.",
     )
 
 
@@ -169,7 +171,10 @@ def _figures(
     )
     found.append(
         evidence_figure(
-            "Evidence that one is better", log_e, config.alpha, evidence.only_new + evidence.only_old
+            "Evidence that one is better",
+            log_e,
+            levels(config.alpha, evidence.rules).compared,
+            evidence.only_new + evidence.only_old,
         )
     )
     found.append(weighted_share("weighted", "Right, all labels", CHAMPION, evidence.champion_labels))

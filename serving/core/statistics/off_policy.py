@@ -1,9 +1,34 @@
 """What would an arm be worth if it answered everything? From labels that other shares of traffic left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from serving.core.statistics.clusters import sums_over
+
+
+@dataclass(frozen=True)
+class UnitSums:
+    """Sums over the units that the labels come from, of products of what each adds up: N labels, W of w, R of
+    w r, P of phi.
+    """
+
+    units: int = 0
+    nn: float = 0.0
+    nr: float = 0.0
+    rr: float = 0.0
+    ww: float = 0.0
+    wr: float = 0.0
+    np: float = 0.0
+    pp: float = 0.0
+
+    def around(self, square: float, product: float, other: float, mean: float) -> float:
+        """The sum over units of (A - mean B)^2, from those of A^2, A B and B^2; between a few units it is as
+        much too small as a sample's variance.
+        """
+        few = self.units / (self.units - 1) if self.units > 1 else 1.0
+        return few * max(0.0, square - 2 * mean * product + mean**2 * other)
 
 
 @dataclass(frozen=True)
@@ -21,6 +46,8 @@ class OffPolicySums:
     w2rr: float = 0.0
     phi: float = 0.0
     phi2: float = 0.0
+    # Decisions from before units were counted have none: each label was taken for one.
+    by_unit: UnitSums | None = None
 
     @classmethod
     def of(
@@ -29,17 +56,30 @@ class OffPolicySums:
         propensity: NDArray[np.float64],
         reward: NDArray[np.float64],
         expected: NDArray[np.float64],
+        unit: NDArray[np.int64] | None = None,
     ) -> "OffPolicySums":
-        """Of arrays (n,); `propensity` is that of the arm in question, also where another answered."""
+        """Of arrays (n,); `propensity` is that of the arm in question, also where another answered; `unit` is
+        the number from 0 of whom each comes from, without which each is one of its own.
+        """
         w = answered / propensity
         phi = expected + w * (reward - expected)
-        sums = (w, w * reward, w**2, w**2 * reward, w**2 * reward**2, phi, phi**2)
-        return cls(len(w), *(float(one.sum()) for one in sums))
+        wr, squares = w * reward, w**2
+        sums = (w, wr, squares, squares * reward, wr**2, phi, phi**2)
+        of_w, of_wr, w2, w2r, w2rr, of_phi, phi2 = (float(one.sum()) for one in sums)
+        found = cls(len(w), of_w, of_wr, w2, w2r, w2rr, of_phi, phi2)
+        if unit is None:
+            return found
+        n, whole, got, value = (sums_over(unit, one) for one in (np.ones(len(w)), w, wr, phi))
+        products = (n * n, n * got, got * got, whole * whole, whole * got, n * value, value * value)
+        known = UnitSums(int((n > 0).sum()), *(float(one.sum()) for one in products))
+        return replace(found, by_unit=known)
 
 
 @dataclass(frozen=True)
 class Value:
-    """An estimate and its variance."""
+    """An estimate and its variance: where units are known, of the squares of their residuals' sums (Liang and
+    Zeger 1986), for what a unit sends is alike, and each of its labels no evidence of its own.
+    """
 
     mean: float
     variance: float
@@ -47,7 +87,9 @@ class Value:
 
 def inverse_propensity(sums: OffPolicySums) -> Value:
     """sum(w r) / n: unbiased (Horvitz and Thompson 1952), and wild where propensities are small."""
-    mean = sums.wr / sums.n
+    mean, of = sums.wr / sums.n, sums.by_unit
+    if of is not None:
+        return Value(mean, of.around(of.rr, of.nr, of.nn, mean) / sums.n**2)
     return Value(mean, max(0.0, sums.w2rr / sums.n - mean**2) / sums.n)
 
 
@@ -55,7 +97,9 @@ def self_normalised(sums: OffPolicySums) -> Value | None:
     """sum(w r) / sum(w) (Swaminathan and Joachims 2015): never outside of the rewards. None without any."""
     if not sums.w:
         return None
-    mean = sums.wr / sums.w
+    mean, of = sums.wr / sums.w, sums.by_unit
+    if of is not None:
+        return Value(mean, of.around(of.rr, of.wr, of.ww, mean) / sums.w**2)
     return Value(mean, max(0.0, sums.w2rr - 2 * mean * sums.w2r + mean**2 * sums.w2) / sums.w**2)
 
 
@@ -63,7 +107,9 @@ def doubly_robust(sums: OffPolicySums) -> Value:
     """The mean of phi (Dudik, Langford and Li 2011): unbiased if the propensities are right, whatever was
     expected, and the less noisy the better that was.
     """
-    mean = sums.phi / sums.n
+    mean, of = sums.phi / sums.n, sums.by_unit
+    if of is not None:
+        return Value(mean, of.around(of.pp, of.np, of.nn, mean) / sums.n**2)
     return Value(mean, max(0.0, sums.phi2 / sums.n - mean**2) / sums.n)
 
 

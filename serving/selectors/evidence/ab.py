@@ -1,5 +1,6 @@
 from typing import Any
 
+from serving.core.modes.failures import RULES
 from serving.models import Arm, Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.evidence.weighted import weighted_by_arm
@@ -42,6 +43,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "metrics": {name: _measured(rollout, name) for name in rollout.config["metrics"]},
         "weighted": weighted_by_arm(rollout),
         "failures": failures_of(rollout),
+        "rules": RULES,
     }
 
 

@@ -1,5 +1,7 @@
+import json
 from typing import Any
 
+from serving.core.modes.failures import RULES
 from serving.models import Arm, Decision, Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.truth import served
@@ -31,13 +33,22 @@ once as (
 # mostly hard for the other, and where it is not, the estimate is noisier and as right.
 _OFF_POLICY = """,
 weighed as (
-    select r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
+    select unit, r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
         case when (select bool_and(sure is not null) from once) then sure else 0 end as q
     from once
 ),
-valued as (select r, w, q + w * (r - q) as phi from weighed)
+valued as (select unit, r, w, q + w * (r - q) as phi from weighed),
+units as (
+    select count(*)::float8 as n, sum(w) as w, sum(w * r) as r, sum(phi) as p from valued group by unit
+),
+by_unit as (
+    select count(*) as units, sum(n * n) as nn, sum(n * r) as nr, sum(r * r) as rr, sum(w * w) as ww,
+        sum(w * r) as wr, sum(n * p) as np, sum(p * p) as pp
+    from units
+)
 select count(*) as n, sum(w) as w, sum(w * r) as wr, sum(w ^ 2) as w2, sum(w ^ 2 * r) as w2r,
-    sum(w ^ 2 * r ^ 2) as w2rr, sum(phi) as phi, sum(phi ^ 2) as phi2
+    sum(w ^ 2 * r ^ 2) as w2rr, sum(phi) as phi, sum(phi ^ 2) as phi2,
+    (select to_jsonb(by_unit) from by_unit) as by_unit
 from valued
 """
 # A unit's labels in one phase are one draw: what it sends is alike, and all of it was dealt at once.
@@ -77,6 +88,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "off_policy": {arm: _off_policy(rollout, arm) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
         "contrast": _contrast(rollout),
         "failures": failures_of(rollout),
+        "rules": RULES,
     }
 
 
@@ -87,7 +99,7 @@ def _contrast(rollout: Rollout) -> dict[str, Any]:
 
 def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:
     [sums] = served(rollout, _ONCE + _OFF_POLICY, arm=arm)
-    return sums if sums["n"] else {}
+    return {**sums, "by_unit": json.loads(sums["by_unit"])} if sums["n"] else {}
 
 
 def _labels_at_change(rollout: Rollout) -> int:

@@ -3,6 +3,7 @@ from typing import Any
 from django.db import connection
 
 from serving.core.modes import CHALLENGER, CHAMPION
+from serving.core.modes.failures import RULES
 from serving.models import Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.truth import served
@@ -49,4 +50,5 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         votes[f"wins_{arm}"] += more.get(arm, 0)
     votes["shared"] += more.get("", 0)
     votes["ties"] += more.get("", 0) + more.get("none", 0)
-    return {**votes, "by_annotators": sum(more.values()), "failures": failures_of(rollout)}
+    by_annotators = sum(more.values())
+    return {**votes, "by_annotators": by_annotators, "failures": failures_of(rollout), "rules": RULES}

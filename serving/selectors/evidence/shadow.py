@@ -1,5 +1,6 @@
 from typing import Any
 
+from serving.core.modes.failures import RULES
 from serving.models import Arm, Rollout
 from serving.selectors.truth import served
 
@@ -77,6 +78,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         **{f"champion_{q}_ms": speed.get(True, {}).get(q) for q in ("p50", "p99")},
         **{f"challenger_{q}_ms": speed.get(False, {}).get(q) for q in ("p50", "p99")},
         "load_failed": bool(challenger.load_error),
+        "rules": RULES,
     }
 
 

@@ -82,3 +82,41 @@ def test_what_was_expected_makes_the_value_less_noisy() -> None:
     for one in values:
         value = doubly_robust(one)
         assert abs(value.mean - reward.mean()) < 3 * np.sqrt(value.variance)
+
+
+def test_values_of_an_arm_cover_the_truth_where_a_unit_sends_many_labels() -> None:
+    """60 clients of 20 to 60 images each: what one sends is as hard, or as easy, and one arm has it all."""
+    rng = np.random.default_rng(0)
+    covered = {name: np.zeros(2, int) for name in ("ips", "snips", "dr")}
+    runs = 600
+    for _ in range(runs):
+        many = rng.integers(20, 61, 60)
+        unit = np.repeat(np.arange(60), many)
+        ease = rng.beta(4, 1, 60)  # mean 0.8
+        reward = (rng.random(len(unit)) < ease[unit]).astype(float)
+        answered = (rng.random(60) < 0.5)[unit]
+        expected = np.full(len(unit), 0.8)
+        for which, by in enumerate((None, unit)):
+            sums = OffPolicySums.of(answered, np.full(len(unit), 0.5), reward, expected, by)
+            normalised = self_normalised(sums)
+            assert normalised is not None
+            values = {"ips": inverse_propensity(sums), "snips": normalised, "dr": doubly_robust(sums)}
+            for name, value in values.items():
+                covered[name][which] += abs(value.mean - 0.8) < 1.96 * np.sqrt(value.variance)
+    for by_label, by_unit in covered.values():
+        assert by_label / runs < 0.75
+        # 95%, and four standard errors; with some 30 units a normal interval is a little narrow.
+        assert 0.90 < by_unit / runs < 0.985
+
+
+def test_units_of_one_label_each_differ_as_labels_do() -> None:
+    rng = np.random.default_rng(1)
+    answered, reward = rng.random(500) < 0.3, np.round(rng.random(500))
+    given = (answered, np.full(500, 0.3), reward, np.full(500, 0.5))
+    alone, each = OffPolicySums.of(*given), OffPolicySums.of(*given, np.arange(500))
+    for estimate in (inverse_propensity, self_normalised, doubly_robust):
+        plain, by_unit = estimate(alone), estimate(each)
+        assert plain is not None
+        assert by_unit is not None
+        assert by_unit.mean == plain.mean
+        assert by_unit.variance == pytest.approx(plain.variance * 500 / 499)
