@@ -19,7 +19,7 @@ from learning.models import ModelVersion
 from serving.api.base import Conflict
 from serving.api.questions import question_named
 from serving.core.modes import MODES, Mode
-from serving.models import Rollout
+from serving.models import Decision, Rollout
 from serving.selectors import held_up, rollout_decisions, rollout_points, rollouts_of, split_now, trouble_of
 from serving.services.rollouts import ACTS, RolloutRefused, rollout_act, rollout_audit, rollout_create
 
@@ -138,7 +138,7 @@ class RolloutApiView(APIView):
                 "rule": one.rule,
                 "reason": one.reason,
                 "actor": one.actor.get_username() if one.actor else None,
-                "evidence": one.evidence,
+                "evidence": _told(one, rollout),
                 "created_at": one.created_at,
             }
             for one in rollout_decisions(rollout)
@@ -202,6 +202,11 @@ class RolloutActApiView(APIView):
 def _rollout(request: Request, slug: str, pk: int, role: str) -> Rollout:
     project = project_for(sender(request), slug, role)
     return get_object_or_404(Rollout.objects.select_related("question"), project=project, pk=pk)
+
+
+def _told(decision: Decision, rollout: Rollout) -> dict[str, Any]:
+    """Whoever knows the salt can choose the arm that answers them: it is told once the rollout is over."""
+    return {key: value for key, value in decision.evidence.items() if rollout.over or key != "salt"}
 
 
 def _as_json(rollout: Rollout) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def deployment_of(project: Project) -> Deployment | None:
 def decisions_of(project: Project, limit: int = 50) -> list[Decision]:
     """The switches, the newest first. What a rollout waits for and asks stands on its own page."""
     decisions = Decision.objects.filter(project=project)
-    decisions = decisions.exclude(rollout__isnull=False, action__in=["hold", "audit"])
+    decisions = decisions.exclude(rollout__isnull=False, action__in=["hold", "audit", "create"])
     return list(decisions.select_related("model_version", "previous", "actor")[:limit])
 
 

@@ -95,6 +95,9 @@ def _apply(seen: Rollout, evidence: dict[str, Any], verdict: Verdict) -> Decisio
     _point(rollout, is_news)
     rollout.rule = verdict.rule
     state = str(rollout.state)
+    # Of a new phase, what units are dealt to the arms by: answers keep their phase, and with it anyone can
+    # reckon who was to answer whom.
+    dealt: dict[str, Any] = {}
     if verdict.action == "promote":
         champion_set(deployment, challenger)
         state = Rollout.State.PROMOTED
@@ -105,9 +108,11 @@ def _apply(seen: Rollout, evidence: dict[str, Any], verdict: Verdict) -> Decisio
         rollout.progress = to_json(verdict.state)
         rollout.phase += 1
         rollout.phase_since = timezone.now()
+        before = rollout.salt
         # A share that only gets wider moves nobody back; all other new shares deal everyone anew.
         if verdict.action != "advance":
             rollout.salt = new_salt()
+        dealt = {"phase": rollout.phase, "salt": {"before": before, "after": rollout.salt}}
     rollout_turn(rollout, state, verdict.reason)
     if not is_news:
         return None
@@ -119,7 +124,7 @@ def _apply(seen: Rollout, evidence: dict[str, Any], verdict: Verdict) -> Decisio
         action=verdict.action,
         rule=verdict.rule,
         reason=verdict.reason[:300],
-        evidence={"config": rollout.config, "evidence": evidence, "verdict": told},
+        evidence={"config": rollout.config, "evidence": evidence, "verdict": told, **dealt},
     )
 
 

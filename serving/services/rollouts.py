@@ -94,6 +94,9 @@ def rollout_create(
         created_by=user,
     )
     Arm.objects.create(rollout=rollout, name=CHALLENGER, model_version=challenger, position=1)
+    named = ("mode", "config", "audit_share", "maturity_seconds", "salt")
+    told = {name: getattr(rollout, name) for name in named}
+    _decided(rollout, "create", user, f"{user} set it up: {found.title}.", deployment.champion, **told)
     if start:
         rollout_act(rollout=rollout, act="start", actor=user)
         rollout.refresh_from_db()
