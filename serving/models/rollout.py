@@ -49,6 +49,10 @@ class Rollout(models.Model):
     progress = models.JSONField(default=dict, help_text="What decisions have changed: the mode's State.")
     phase_since = models.DateTimeField(null=True)
     figures = models.JSONField(default=list, help_text="What the rule reckoned when it last looked.")
+    tally = models.JSONField(
+        default=dict,
+        help_text="Counts of what was answered until a moment: no look counts all again.",
+    )
     waits_for = models.CharField(max_length=300, blank=True, default="", help_text="In a sentence.")
     rule = models.CharField(max_length=60, blank=True, default="", help_text="Which rule says so.")
     # The tick that moves `due_at` on looks at the evidence; all others pass by.

@@ -45,8 +45,8 @@ with said as (
     from labelling_item item
     join labelling_annotation one on one.item_id = item.id
     where item.project_id = %(project)s and one.question_id = %(question)s and one.kind <> 'undo'
-        and exists (select 1 from serving_prediction sent
-            where sent.rollout_id = %(rollout)s and sent.digest = item.digest)
+        and exists (select 1 from serving_prediction sent where sent.project_id = %(project)s
+            and sent.digest = item.digest and sent.rollout_id = %(rollout)s)
     group by item.id
 ),
 served as (
@@ -68,26 +68,41 @@ served as (
         and (not said.picked and said.at < p.created_at or p.audited or p.inclusion is not null)
     left join labelling_consensus agreed on agreed.item_id = said.id and agreed.question_id = %(question)s
     left join labelling_label people on people.id = agreed.label_id
-    where p.rollout_id = %(rollout)s
+    where p.rollout_id = %(rollout)s CHOSEN
 )
 """
+# Of a million answers the few that a label may speak of are looked up by it: those to an image that people
+# labelled, and those a client reported with what the challenger made of the same image in the shadow.
+_LABELLED = """and p.id = any(array(
+    select sent.id from said join serving_prediction sent
+        on sent.project_id = %(project)s and sent.digest = said.digest
+    union
+    select sent.id from serving_feedback told
+        join serving_prediction about on about.id = told.prediction_id
+        join serving_prediction sent on sent.project_id = %(project)s and sent.digest = about.digest
+    where about.rollout_id = %(rollout)s and told.created_at >= %(began)s
+        and (sent.id = about.id or sent.shadow_of = about.id)
+))"""
 
 
 def served(
-    rollout: Rollout, statement: str, *, clients: bool = True, **more: str | float
+    rollout: Rollout, statement: str, *, clients: bool = True, labelled: bool = False, **more: str | float
 ) -> list[dict[str, Any]]:
-    """The rows of a statement over `served`, by their columns' names. `clients`: their feedback is truth."""
+    """The rows of a statement over `served`, by their columns' names. `clients`: their feedback is truth.
+    `labelled`: the statement looks at those only that have a truth, are known, or were reported.
+    """
     arms = ModelVersion.objects.filter(pk__in=rollout.arms.values("model_version"))
-    params: dict[str, str | float] = {
+    params: dict[str, Any] = {
         "rollout": rollout.pk,
         "project": rollout.project_id,
         "question": rollout.question_id,
         "maturity": rollout.maturity_seconds,
         "clients": clients,
         "learned": arms.aggregate(newest=Max("run__through_annotation"))["newest"] or 0,
+        "began": rollout.created_at,
         **more,
     }
     with connection.cursor() as cursor:
-        cursor.execute(SERVED + statement, params)
+        cursor.execute(SERVED.replace("CHOSEN", _LABELLED if labelled else "") + statement, params)
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -78,6 +78,7 @@ def rollout_judge(*, rollout: Rollout) -> Decision | None:
         Rollout.objects.filter(pk=rollout.pk, slow_ms=None).update(slow_ms=rollout.slow_ms)
     mode = mode_named(rollout.mode)
     evidence = evidence_of(rollout)
+    Rollout.objects.filter(pk=rollout.pk).update(tally=rollout.tally)
     verdict = mode.decide(mode.config_from(rollout.config), evidence)
     return _apply(rollout, to_json(evidence), verdict)
 

@@ -1,13 +1,18 @@
 from typing import Any
 
+from django.db import connection
+
 from serving.core.modes.failures import RULES
 from serving.models import Arm, Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.evidence.weighted import weighted_by_arm
 from serving.selectors.truth import served
 
+# Of all answers, by one pass: whether a unit is new would be as dear to ask for each.
 _UNITS = """
-select arm, count(distinct unit) as n from served group by arm
+select arm, count(*) from (
+    select distinct arm, unit from serving_prediction where rollout_id = %s) units
+group by arm
 """
 # A unit's labels are averaged first: they are not independent. x, the champion's confidence, may only be used
 # where it is known of every answer: else its gaps would tell the arms apart.
@@ -39,7 +44,7 @@ _METRICS = {
 
 def gather(rollout: Rollout) -> dict[str, Any]:
     return {
-        "units": {row["arm"]: row["n"] for row in served(rollout, _UNITS)},
+        "units": _units(rollout),
         "metrics": {name: _measured(rollout, name) for name in rollout.config["metrics"]},
         "weighted": weighted_by_arm(rollout),
         "failures": failures_of(rollout),
@@ -47,8 +52,14 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     }
 
 
+def _units(rollout: Rollout) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_UNITS, [rollout.pk])
+        return dict(cursor.fetchall())
+
+
 def _measured(rollout: Rollout, metric: str) -> dict[str, Any]:
     value, covariate, where = _METRICS[metric]
     statement = _MOMENTS.replace("VALUE", value).replace("COVARIATE", covariate).replace("WHERE", where)
-    arms = {row.pop("arm"): row for row in served(rollout, statement)}
+    arms = {row.pop("arm"): row for row in served(rollout, statement, labelled="truth" in where)}
     return {arm: arms[arm] for arm in (Arm.CHAMPION, Arm.CHALLENGER) if arm in arms}

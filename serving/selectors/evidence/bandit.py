@@ -4,21 +4,41 @@ from typing import Any
 from serving.core.modes.failures import RULES
 from serving.models import Arm, Decision, Rollout
 from serving.selectors.evidence.failures import failures_of
+from serving.selectors.evidence.tally import tallied
 from serving.selectors.truth import served
 
-# The first answer to each image by each arm, of those with a label if there are any: sent again, it is no new
-# evidence. An arm that failed was wrong: what the champion said in its place is no merit of its.
-_FIRST = """,
+# The first answer with a label to each image by each arm: sent again, it is no new evidence. An arm that
+# failed was wrong: what the champion said in its place is no merit of its.
+_ANSWERS = """,
 first as (
-    select distinct on (arm, digest) arm, coalesce(context, '') as context, truth,
-        case when truth is not null then status = 'ok' and guess = truth end as good
-    from served order by arm, digest, truth is null, created_at
+    select distinct on (arm, digest) arm, coalesce(context, '') as context,
+        status = 'ok' and guess = truth as good
+    from served where truth is not null order by arm, digest, created_at
 )
-"""
-_ANSWERS = """
-select arm, context, count(*) filter (where good) as "right", count(*) filter (where not good) as wrong,
-    count(*) filter (where truth is null) as pending
+select arm, context, count(*) filter (where good) as "right", count(*) filter (where not good) as wrong
 from first group by arm, context
+"""
+# The images that each arm answered, by the champion's guess when it was first sent; and of these, those with
+# a label, which wait for none.
+_IMAGES = """
+with firsts as (
+    select distinct on (arm, digest) arm, digest, coalesce(trace ->> 'guess', '') as context
+    from serving_prediction where FRESH order by arm, digest, created_at
+)
+select arm, context, count(*) from firsts where not exists (
+    select 1 from serving_prediction earlier
+    where EARLIER and earlier.digest = firsts.digest and earlier.arm = firsts.arm)
+group by arm, context
+"""
+_LABELLED = """
+select arm, context, count(*) as n
+from (select distinct arm, digest from served where truth is not null) images
+cross join lateral (
+    select coalesce(trace ->> 'guess', '') as context from serving_prediction sent
+    where sent.project_id = %(project)s and sent.rollout_id = %(rollout)s and sent.digest = images.digest
+        and sent.arm = images.arm
+    order by created_at limit 1) first
+group by arm, context
 """
 # Each image once, whichever arm answered: sent again and again it meets every arm, whatever their shares.
 _ONCE = """,
@@ -73,8 +93,7 @@ from units
 def gather(rollout: Rollout) -> dict[str, Any]:
     answers: dict[str, dict[str, int]] = {}
     by_class: dict[str, dict[str, dict[str, int]]] = {}
-    for row in served(rollout, _FIRST + _ANSWERS):
-        arm, context = row.pop("arm"), row.pop("context")
+    for (arm, context), row in sorted(_answered(rollout).items()):
         if context:
             by_class.setdefault(context, {})[arm] = row
         total = answers.setdefault(arm, dict.fromkeys(row, 0))
@@ -92,13 +111,27 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     }
 
 
+def _answered(rollout: Rollout) -> dict[tuple[str, str], dict[str, int]]:
+    """Answers, as JSON, by arm and context."""
+    images = tallied(rollout, "images", _IMAGES, by=2)
+    found = {group: {"right": 0, "wrong": 0, "pending": n} for group, [n] in images.items()}
+    for row in served(rollout, _LABELLED, labelled=True):
+        # One that came since the images were counted waits for nothing either.
+        if (counts := found.get((row["arm"], row["context"]))) is not None:
+            counts["pending"] = max(0, counts["pending"] - row["n"])
+    for row in served(rollout, _ANSWERS, labelled=True):
+        counts = found.setdefault((row["arm"], row["context"]), {"right": 0, "wrong": 0, "pending": 0})
+        counts |= {"right": row["right"], "wrong": row["wrong"]}
+    return {group: counts for group, counts in found.items() if any(counts.values())}
+
+
 def _contrast(rollout: Rollout) -> dict[str, Any]:
-    [sums] = served(rollout, _ONCE + _CONTRAST)
+    [sums] = served(rollout, _ONCE + _CONTRAST, labelled=True)
     return sums if sums["n"] else {}
 
 
 def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:
-    [sums] = served(rollout, _ONCE + _OFF_POLICY, arm=arm)
+    [sums] = served(rollout, _ONCE + _OFF_POLICY, labelled=True, arm=arm)
     return {**sums, "by_unit": json.loads(sums["by_unit"])} if sums["n"] else {}
 
 

@@ -1,5 +1,5 @@
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -9,6 +9,7 @@ from serving.core.modes.canary import Config
 from serving.core.records import from_json
 from serving.core.statistics.burst import RECENT
 from serving.models import Arm, Rollout
+from serving.selectors.evidence.tally import tallied
 from serving.selectors.evidence.weighted import weighted_by_arm
 from serving.selectors.truth import served
 
@@ -18,29 +19,51 @@ from serving.selectors.truth import served
 # so each failure of its is part of what a challenger as good may have.
 # Of answers that took long only those to requests of one image tell: a batch is one wait and not as many as
 # it has images, takes longer the more there are, and is divided between the arms by shares.
-# The newest blocks of time stand alone, -1 is what came before.
+_NUMBER = """case when created_at < %(began)s then -1
+        else floor(extract(epoch from created_at - %(began)s) / %(seconds)s) end::int"""
 _TRAFFIC = """
 with sent as (
     select arm, digest, request_id, created_at, infer_ms, status = 'ok' as answered,
-        status = 'failed' and (arm = 'champion' or top <> '[]') as failed
-    from serving_prediction where rollout_id = %(rollout)s and phase = %(phase)s
+        status = 'failed' and (arm = 'champion' or top <> '[]') as failed, NUMBER as number
+    from serving_prediction where FRESH and arm in ('champion', 'challenger')
+),
+ranked as (
+    select *, row_number() over (partition by arm, digest order by created_at) = 1 as earliest,
+        count(*) over (partition by request_id) = 1 as alone
+    from sent
 ),
 seen as (
-    select *, row_number() over (partition by arm, digest order by created_at) = 1 as first,
-        count(*) over (partition by request_id) = 1 as alone,
-        max(created_at) filter (where answered) over (partition by arm) as last,
-        case when created_at < %(since)s then -1
-            else greatest(0, floor(extract(epoch from created_at - %(began)s) / %(seconds)s))
-            end::int as number
-    from sent
+    select *, earliest and not exists (
+        select 1 from serving_prediction earlier
+        where EARLIER and earlier.digest = ranked.digest and earlier.arm = ranked.arm) as first
+    from ranked
 )
 select arm, number, count(*) as requests, count(*) filter (where first) as images,
     count(*) filter (where first and failed) as errors,
     count(*) filter (where alone and answered) as timed,
-    count(*) filter (where alone and answered and infer_ms > %(slow)s) as slow,
-    count(*) filter (where first and failed and (last is null or created_at > last)) as errors_in_a_row
-from seen group by arm, number order by number
+    count(*) filter (where alone and answered and infer_ms > %(slow)s) as slow
+from seen group by arm, number
+""".replace("NUMBER", _NUMBER)
+_COUNTED = ("requests", "images", "errors", "timed", "slow")
+# Of an arm's failures those since its last answer: few, or there would be one.
+_LAST = """
+select created_at from serving_prediction
+where rollout_id = %(rollout)s and phase = %(phase)s and arm = %(arm)s and status = 'ok'
+order by created_at desc limit 1
 """
+_IN_A_ROW = """
+with failed as (
+    select distinct on (digest) digest, created_at, NUMBER as number from serving_prediction
+    where rollout_id = %(rollout)s and phase = %(phase)s and created_at > %(last)s
+        and arm = %(arm)s and status = 'failed' and (arm = 'champion' or top <> '[]')
+    order by digest, created_at
+)
+select number, count(*) from failed where not exists (
+    select 1 from serving_prediction earlier where earlier.project_id = %(project)s
+        and earlier.digest = failed.digest and earlier.rollout_id = %(rollout)s and earlier.phase = %(phase)s
+        and earlier.arm = %(arm)s and earlier.created_at < failed.created_at)
+group by number
+""".replace("NUMBER", _NUMBER)
 # An image counts once an arm, in the step that sent it first: sent again, it is no new evidence. An answer
 # that failed is a wrong one: else a model would look better for failing on what is hard.
 _LABELS = """,
@@ -83,10 +106,10 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     began = rollout.phase_since or rollout.created_at
     traffic, blocks = _traffic(rollout, began)
     strata: dict[int, dict[str, int]] = {}
-    for row in served(rollout, _LABELS + _STRATA):
+    for row in served(rollout, _LABELS + _STRATA, labelled=True):
         stratum = strata.setdefault(row["phase"], {})
         stratum[f"{row['arm']}_labels"], stratum[f"{row['arm']}_right"] = row["labels"], row["good"]
-    [units] = served(rollout, _LABELS + _UNITS)
+    [units] = served(rollout, _LABELS + _UNITS, labelled=True)
     return {
         "step": rollout.progress["step"],
         "seconds": (timezone.now() - began).total_seconds(),
@@ -100,26 +123,33 @@ def gather(rollout: Rollout) -> dict[str, Any]:
 
 
 def _traffic(rollout: Rollout, began: datetime) -> tuple[dict[str, Counter[str]], list[dict[str, Any]]]:
-    """Of this step: all by arm, and the newest blocks."""
+    """Of this step: all by arm, and the newest blocks, which stand alone."""
     seconds = from_json(Config, rollout.config).block_seconds
     now = int((timezone.now() - began).total_seconds() / seconds)
-    params: dict[str, Any] = {
-        "rollout": rollout.pk,
-        "phase": rollout.phase,
-        "began": began,
-        "seconds": seconds,
-        "slow": rollout.slow_ms if rollout.slow_ms is not None else float("inf"),
-        # The oldest one whole: a part of a block would count as all of it.
-        "since": began + timedelta(seconds=seconds * max(0, now - RECENT + 1)),
-    }
-    arms: dict[str, Counter[str]] = {Arm.CHAMPION: Counter(), Arm.CHALLENGER: Counter()}
-    blocks: dict[int, dict[str, Any]] = {}
+    slow = rollout.slow_ms if rollout.slow_ms is not None else float("inf")
+    params: dict[str, Any] = {"began": began, "seconds": seconds, "slow": slow}
+    newest = max(0, now - RECENT + 1)
+
+    def kept_as(group: tuple[str, int]) -> tuple[str, int]:
+        """Blocks that stand alone no more would be kept for ever."""
+        return (group[0], group[1] if group[1] >= newest else -1)
+
+    counts = tallied(rollout, "traffic", _TRAFFIC, by=2, phase=rollout.phase, kept_as=kept_as, **params)
+    found = {group: dict(zip(_COUNTED, of, strict=True)) for group, of in counts.items()}
+    params |= {"rollout": rollout.pk, "project": rollout.project_id, "phase": rollout.phase}
     with connection.cursor() as cursor:
-        cursor.execute(_TRAFFIC, params)
-        names = [column.name for column in cursor.description or ()][2:]
-        for arm, number, *counts in cursor.fetchall():
-            if arm in arms:
-                found = dict(zip(names, counts, strict=True))
-                arms[arm].update(found)
-                blocks.setdefault(number, {"number": number})[arm] = found
-    return {arm: of for arm, of in arms.items() if of}, [of for number, of in blocks.items() if number >= 0]
+        for arm in (Arm.CHAMPION, Arm.CHALLENGER):
+            cursor.execute(_LAST, {**params, "arm": arm})
+            [last] = cursor.fetchone() or ["-infinity"]
+            cursor.execute(_IN_A_ROW, {**params, "arm": arm, "last": last})
+            for number, errors in cursor.fetchall():
+                found.setdefault((arm, number), dict.fromkeys(_COUNTED, 0))["errors_in_a_row"] = errors
+    arms: dict[str, Counter[str]] = {}
+    blocks: dict[int, dict[str, Any]] = {}
+    for (arm, number), of in sorted(found.items()):
+        of.setdefault("errors_in_a_row", 0)
+        arms.setdefault(arm, Counter()).update(of)
+        # The oldest one whole: a part of a block would count as all of it.
+        if number >= newest:
+            blocks.setdefault(number, {"number": number})[arm] = of
+    return arms, list(blocks.values())

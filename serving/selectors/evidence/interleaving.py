@@ -42,7 +42,7 @@ select vote, count(*) as n from (
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
-    [votes] = served(rollout, _VOTES)
+    [votes] = served(rollout, _VOTES, labelled=True)
     with connection.cursor() as cursor:
         cursor.execute(_ANNOTATORS, [rollout.pk])
         more: dict[str, int] = dict(cursor.fetchall())

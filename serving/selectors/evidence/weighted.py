@@ -22,4 +22,4 @@ from judged group by arm
 
 def weighted_by_arm(rollout: Rollout) -> dict[str, dict[str, Any]]:
     """WeightedSums, as JSON, by the arm's name."""
-    return {row.pop("arm"): row for row in served(rollout, _SUMS)}
+    return {row.pop("arm"): row for row in served(rollout, _SUMS, labelled=True)}
