@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery
+from django.db.models import F, FloatField, Func, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from labelling.models import Project, Wanted
-from serving.models import UNANSWERED, Deployment, Prediction
+from serving.models import UNANSWERED, Arm, Deployment, Prediction
 
 # So many are looked at in one go; more come with the next look.
 _MOST = 1_000
@@ -21,7 +21,31 @@ def drawn_since(deployment: Deployment, since: datetime, *, even: bool) -> dict[
 
 
 def disagreed_since(deployment: Deployment, since: datetime) -> list[str]:
-    """Of the images that a challenger saw in the shadow, those that it took for something else."""
+    """The images that a challenger took for something else than the champion: those it saw in the shadow,
+    those it answered where what the champion makes of them is known too, and those both were asked for one
+    list. What the champion answered alone no challenger saw, and to ask it would cost each client its time.
+    """
+    return list(dict.fromkeys([*_in_shadow(deployment, since), *_in_answers(deployment, since)]))[:_MOST]
+
+
+def _in_answers(deployment: Deployment, since: datetime) -> list[str]:
+    answered = _answers(deployment, since).filter(
+        Q(arm=Arm.CHALLENGER, trace__guess__isnull=False) | Q(arm="merged"), status=Prediction.Status.OK
+    )
+    # A list that begins with what both would say first begins with nobody's pick.
+    vote = Func(
+        F("trace"),
+        F("top"),
+        arg_joiner=" -> 'votes' ->> (",
+        template="(%(expressions)s -> 0 ->> 'label'))",
+        output_field=TextField(),
+    )
+    alike = Q(arm=Arm.CHALLENGER, guess=KT("trace__guess")) | Q(arm="merged", vote="")
+    other = answered.annotate(guess=KT("top__0__label"), vote=vote).exclude(alike)
+    return list(other.values_list("digest", flat=True)[:_MOST])
+
+
+def _in_shadow(deployment: Deployment, since: datetime) -> list[str]:
     told = Prediction.objects.filter(pk=OuterRef("shadow_of")).annotate(guess=KT("top__0__label"))
     seen = Prediction.objects.filter(
         project=deployment.project_id,
