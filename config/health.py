@@ -56,6 +56,8 @@ def _state() -> tuple[str, str]:
         return "loading", "Not ready: the models are being loaded."
     if champions.none_works():
         return "pages only", "Not ready: no model that should answer passed its trial; the log says why."
+    if not champions.answers_now():
+        return "not ready", "Not ready: no model answers a sample any more; the log says why."
     return "ready", ""
 
 

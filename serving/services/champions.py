@@ -21,7 +21,7 @@ from serving.services.following import followed
 from serving.services.loaded import Champion, LiveRollout, LoadedModel
 from serving.services.model_loader import ModelLoader
 from serving.services.stored_references import reference_load
-from serving.services.trial import model_try
+from serving.services.trial import Pulse, model_try
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class Champions:
     _text: str = ""  # that `_wanted` was read from
     _asked_for: set[int] = field(default_factory=set)
     _models: ModelLoader = field(init=False)
+    _pulse: Pulse = field(default_factory=Pulse)
     _thread: threading.Thread | None = None
     _loader: threading.Thread | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
@@ -142,6 +143,13 @@ class Champions:
         """
         wanted = {one.version_id for ones in (self._wanted or {}).values() for one in ones}
         return not self._loaded and bool(wanted & self._models.why.keys())
+
+    def answers_now(self) -> bool:
+        """Whether a champion that is loaded still answered a sample half a second ago; yes where none is, as
+        `none_works` says why.
+        """
+        models = [one.model for answering in self._loaded.values() for one in answering]
+        return not models or self._pulse.beats(models)
 
     def trouble(self, project_id: int) -> str:
         """Why a champion of the project does not answer, for its people; "" as far as this process knows."""

@@ -1,6 +1,12 @@
-"""A model's first inference, before anyone asks it: one that cannot answer a plain picture answers nobody."""
+"""A model's inference before anyone asks it, and while readiness is asked: one that cannot answer a plain
+picture answers nobody.
+"""
 
 import io
+import logging
+import threading
+import time
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +16,41 @@ from labelling.core.images import open_rgb
 from learning.core.backbones import prepare
 from serving.services.inference import Batch, ModelFailed
 from serving.services.loaded import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 0.5  # so that what has changed is told within a second
+STUCK_SECONDS = 5.0  # an inference takes some hundredths, on a busy machine some tenths
+
+
+class Pulse:
+    """Whether any model of this process answers now, by a real inference: one at a time, whoever asks."""
+
+    def __init__(self) -> None:
+        self._trying = threading.Lock()
+        self._began = self._ended = float("-inf")
+        self._works = True
+
+    def beats(self, models: Iterable[LoadedModel]) -> bool:
+        """By what was found half a second ago at most. Who asks while another finds out waits for nothing."""
+        if time.monotonic() - self._ended > FRESH_SECONDS and self._trying.acquire(blocking=False):
+            try:
+                self._began = time.monotonic()
+                self._works = any(map(_answers, models))
+                self._ended = time.monotonic()
+            finally:
+                self._trying.release()
+        stuck = self._began > self._ended and time.monotonic() - self._began > STUCK_SECONDS
+        return self._works and not stuck
+
+
+def _answers(model: LoadedModel) -> bool:
+    try:
+        model_try(model)
+    except ModelFailed as error:
+        logger.error("Version %d, which is loaded, does not answer any more: %s", model.number, error)
+        return False
+    return True
 
 
 def model_try(model: LoadedModel) -> None:

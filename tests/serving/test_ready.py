@@ -6,7 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+import pytest
 from django.db import connection
+from numpy.typing import NDArray
 
 from learning.services.artifacts import artifact_name
 from serving.models import Deployment
@@ -47,6 +50,34 @@ def test_a_model_that_loads_but_fails_on_a_sample_does_not_take_over(service: Se
     told = service.client.get("/health/ready")
     assert (told.status_code, told.json()["status"]) == (503, "pages only")
     assert service.client.get("/v2/health/ready").status_code == 503
+
+
+def test_a_loaded_model_that_stops_answering_is_told_within_a_second_and_so_is_its_return(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until(champions.tried)
+    assert service.client.get("/health/ready").status_code == 200
+    predictor = champions.get(service.project.pk)[0].model.predictor
+    asked: list[int] = []
+
+    def broken(features: NDArray[np.float32]) -> NDArray[np.float32]:
+        asked.append(len(features))
+        raise RuntimeError("the session is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(predictor, "predict_features", broken)
+        time.sleep(1.0)
+        told = service.client.get("/health/ready")
+        assert (told.status_code, told.json()["status"]) == (503, "not ready")
+        assert service.client.get("/v2/health/ready").status_code == 503
+        assert service.client.get("/health/live").status_code == 200
+        # However often it is asked, a sample is tried twice a second.
+        began = time.monotonic()
+        for _ in range(20):
+            service.client.get("/health/ready")
+        assert len(asked) <= 2 + 2 * (time.monotonic() - began)
+    time.sleep(1.0)
+    assert service.client.get("/health/ready").status_code == 200
 
 
 def test_a_damaged_model_is_found_before_a_client_asks(service: Service) -> None:
