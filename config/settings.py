@@ -118,6 +118,7 @@ CELERY_TASK_ROUTES = {
     "learning.tasks.picture_policy": {"queue": "embedding"},
     "learning.tasks.quantise": {"queue": "embedding"},
     "learning.tasks.measure_int8": {"queue": "embedding"},
+    "learning.tasks.compare_methods": {"queue": "embedding"},
     "learning.tasks.judge_trials": {"queue": "search"},
     "learning.tasks.train": {"queue": "learning"},
     "learning.tasks.check_rules": {"queue": "learning"},

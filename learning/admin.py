@@ -14,6 +14,7 @@ from learning.models import (
     EmbeddingShard,
     Lane,
     Learner,
+    MethodChoice,
     ModelVersion,
     PolicySearch,
     PolicyTrial,
@@ -106,6 +107,11 @@ class RuleAdmin(UnchangingAdmin):
 class RuleCheckAdmin(UnchangingAdmin):
     list_display = ["id", "project", "state", "items", "created_at", "finished_at", "error"]
     list_filter = ["project", "state"]
+
+
+@admin.register(MethodChoice)
+class MethodChoiceAdmin(UnchangingAdmin):
+    list_display = ["project", "learner", "state", "choice", "finished_at", "error"]
 
 
 @admin.register(ModelVersion)

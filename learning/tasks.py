@@ -3,7 +3,15 @@ late or never; it is valid only until the next one is sent."""
 
 from celery import shared_task
 
-from learning.models import PolicySearch, PretrainingRun, QuantisedBackbone, RuleCheck, TrainingRun
+from learning.models import (
+    MethodChoice,
+    PolicySearch,
+    PretrainingRun,
+    QuantisedBackbone,
+    RuleCheck,
+    TrainingRun,
+)
+from learning.services.choices import choice_do
 from learning.services.embeddings import shard_embed
 from learning.services.learners import learners_ensure
 from learning.services.policies import policies_to_picture, policy_picture
@@ -49,6 +57,9 @@ def tend() -> None:
     works_take_over(RuleCheck, afterwards="Save a rule to have them checked again.")
     for check_id in works_to_send(RuleCheck):
         check_rules.apply_async((check_id,), expires=RESEND.total_seconds())
+    works_take_over(MethodChoice, afterwards="They are compared again with more labels.")
+    for choice_id in works_to_send(MethodChoice):
+        compare_methods.apply_async((choice_id,), expires=RESEND.total_seconds())
     _send_int8()
 
 
@@ -94,6 +105,11 @@ def picture_policy(policy_id: int) -> None:
 @shared_task
 def check_rules(check_id: int) -> None:
     check_do(check_id=check_id)
+
+
+@shared_task
+def compare_methods(choice_id: int) -> None:
+    choice_do(choice_id=choice_id)
 
 
 @shared_task

@@ -1,3 +1,4 @@
+from learning.models.choice import MethodChoice
 from learning.models.embedding import EmbeddingShard
 from learning.models.lane import Lane
 from learning.models.learner import Learner
@@ -14,6 +15,7 @@ __all__ = [
     "EmbeddingShard",
     "Lane",
     "Learner",
+    "MethodChoice",
     "ModelVersion",
     "PolicySearch",
     "PolicyTrial",

@@ -5,39 +5,31 @@ import time
 
 import numpy as np
 from django.db import transaction
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from labelling.models import Project
-from labelling.selectors import pool_sample
 from labelling.services.annotations import annotations_through
 from labelling.services.queue import queue_swap
-from learning.core.methods import METHODS, TrainingData, fit_committee, fit_questions
-from learning.core.methods.base import Tick
+from learning.core.methods import METHODS, fit_committee, fit_questions
 from learning.core.stopping import StopState
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
-from learning.services.backbones import backbone_artifact
-from learning.services.choices import choice_of, method_config
+from learning.services.choices import choice_ensure, method_config
 from learning.services.draws import draws_measure
 from learning.services.lanes import queue_of_lanes
 from learning.services.other_answers import other_answers
 from learning.services.outlook import Outlook, outlook_of, probes_of
-from learning.services.pool_embeddings import embeddings_open
 from learning.services.ranking import Known, Model, Ranking, pool_rank
 from learning.services.rule_checks import check_keep
 from learning.services.runs import run_done
 from learning.services.search import AskForHelp, search_end
-from learning.services.snapshots import Snapshot, rows_of, snapshot_take
+from learning.services.training_data import labelled_read, training_data
 from learning.services.versions import VersionDraft, version_draft, version_publish
-from learning.services.weak_labels import labels_with_rules, snapshot_with_rules, weak_labels
-from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned
+from learning.services.work import WorkLost, work_claim, work_give_up, work_heartbeat, work_owned, work_ticker
 
 logger = logging.getLogger(__name__)
 
 ROUND_HEAD = 100
-LOOK_SECONDS = 1.0
-UNLABELLED = 20_000  # items of a pool that a method can learn from without their labels: 140 MB of them
 # When nothing but the proof of the accuracy is missing, this share of the questions is blind.
 PROOF_SHARE = 0.9
 ONLY_PROOF = "Nine questions in ten are blind now: only the proof of the accuracy is missing."
@@ -81,20 +73,17 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     learner, project = run.learner, run.project
     # Before the labels are read: a label that comes in between is read, and trained on once more.
     through = annotations_through(project=project)
-    embeddings = embeddings_open(project=project, backbone=learner.backbone)
+    read = labelled_read(learner)
+    embeddings, snapshot, weak = read.embeddings, read.snapshot, read.weak
     ids = embeddings.ids  # (N,)
-    snapshot = snapshot_take(question=learner.question, embedded=ids)
-    weak = weak_labels(learner=learner, snapshot=snapshot, embeddings=embeddings)
-    snapshot = snapshot_with_rules(snapshot, weak)
-    trainable = snapshot.trainable or (weak is not None and weak.trainable)
-    if not trainable and ModelVersion.objects.filter(learner=learner).exists():
+    if not read.trainable and ModelVersion.objects.filter(learner=learner).exists():
         # Labels were undone since the run was made: the ranking in force stays.
         with transaction.atomic():
             run_done(run=run, through=through, snapshot=snapshot.digest)
         return False
     known = Known(embeddings.take(snapshot.pool.rows), snapshot.pool.labels)
     rng = np.random.default_rng(run.seed)
-    if not trainable:
+    if not read.trainable:
         work_owned(run, stage="ranking the pool for the first labels")
         ranking = pool_rank(run=run, known=known, model=None, rng=rng, ask_for_help=ask_for_help)
         _publish(run, None, ranking, through, snapshot.digest, started)
@@ -104,31 +93,16 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     work_owned(
         run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
     )
-    unlabelled = _unlabelled(run, snapshot, ids)
-    rows, labels, votes = labels_with_rules(snapshot, weak)
-    parts = backbone_artifact(name=learner.backbone).parts
-    data = TrainingData(
-        embeddings.take(rows),
-        labels,
-        len(snapshot.classes),
-        unlabelled=embeddings.take(unlabelled) if len(unlabelled) else None,
-        soft=votes.soft(labels) if votes else None,
-        items=rows,
-        parts=parts,
-        votes=votes,
-        tick=_ticker(run, f"training on {count:,} labels"),
-    )
-    others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=parts)
+    data, unlabelled = training_data(learner, read, work_ticker(run, f"training on {count:,} labels"))
+    others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=data.parts)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
-    config = method_config(learner=learner, snapshot=snapshot, rules=weak.record if weak else None)
+    config = method_config(learner)
     head = fit_questions(learner.method, [data, *(other.data for other in others)], config, learner.seed)[0]
-    chosen = choice_of(head, config, count)
     draft = version_draft(
         learner=learner,
         snapshot=snapshot,
         head=head,
         config=config,
-        chosen=chosen,
         holdout_items=ids[snapshot.holdout.rows],
         holdout_embeddings=embeddings.take(snapshot.holdout.rows),
         unlabelled=ids[unlabelled],
@@ -137,7 +111,7 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
             learner=learner,
             data=data,
             items=ids[snapshot.pool.rows],
-            config={"chosen": chosen} if chosen else config,
+            config=config,
         ),
         others=[other.snapshot for other in others],
     )
@@ -152,41 +126,10 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     probes = embeddings.take(probes_of(len(ids), labelled))
     outlook = outlook_of(learner=learner, draft=draft, head=head, probes=probes, left=ranking.candidates)
     _publish(run, (draft, outlook), ranking, through, snapshot.digest, started)
+    choice_ensure(learner=learner, known=read)
     if weak is not None:
         check_keep(learner=learner, weak=weak, classes=snapshot.classes)
     return True
-
-
-def _ticker(run: TrainingRun, stage: str) -> Tick:
-    """Between the steps of a fit: say what it is at, and every second see whether the run is still this
-    worker's. If it was ended by a person, that raises WorkLost in the middle of the fit.
-    """
-    looked = time.monotonic()
-
-    def tick(words: str) -> None:
-        nonlocal looked
-        now = time.monotonic()
-        if words:
-            work_owned(run, stage=f"{stage}: {words}"[:60])
-        elif now - looked < LOOK_SECONDS:
-            return
-        else:
-            work_owned(run)
-        looked = now
-
-    return tick
-
-
-def _unlabelled(run: TrainingRun, snapshot: Snapshot, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows (U,) of the pool's items that the snapshot has no label of, for a method that learns from them: of
-    a big pool a sample.
-
-    The hold-out is not among them: not even its pictures are trained on.
-    """
-    if "unlabelled" not in METHODS[run.learner.method].uses:
-        return np.empty(0, np.int64)
-    rows = rows_of(np.array(pool_sample(run.project, UNLABELLED), np.int64), ids)
-    return np.setdiff1d(rows[rows >= 0], snapshot.pool.rows)
 
 
 def _publish(

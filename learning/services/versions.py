@@ -37,7 +37,6 @@ def version_draft(
     snapshot: Snapshot,
     head: Head,
     config: Mapping[str, Any],
-    chosen: Mapping[str, Any] | None = None,
     holdout_items: NDArray[np.int64],
     holdout_embeddings: NDArray[np.float32],
     unlabelled: NDArray[np.int64],
@@ -47,10 +46,9 @@ def version_draft(
 ) -> VersionDraft:
     """Measure the head on the hold-out's labels, or by `draws` without one, and store it with its card.
 
-    `config`: that the head was fitted by. `chosen`: by comparing methods. `holdout_items` (h,): ids of the
-    items whose embeddings (h, D) and labels it is measured on. `unlabelled`: ids of the items that it learned
-    from without a label. `rules`: those it learned from, and their votes. `others`: the answers to other
-    questions that it learned from.
+    `config`: that the head was fitted by. `holdout_items` (h,): ids of the items whose embeddings (h, D) and
+    labels it is measured on. `unlabelled`: ids of the items that it learned from without a label. `rules`:
+    those it learned from, and their votes. `others`: the answers to other questions that it learned from.
 
     The card holds no time and no run number: the same labels, recipe and seed give the same digest.
     """
@@ -83,7 +81,6 @@ def version_draft(
         "classes": [{"id": label.pk, "name": label.name} for label in snapshot.classes],
         "method": learner.method,
         "config": dict(config),
-        **({"chosen": chosen} if chosen else {}),
         "seed": learner.seed,
         "backbone": {
             "name": backbone.name,

@@ -6,6 +6,7 @@ who owns running work: an owner that was taken over can neither report nor publi
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,6 +22,7 @@ from learning.models import Work
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 STALE = timedelta(seconds=10)
 # A message may get lost: it is valid this long, then another one is sent.
 RESEND = timedelta(seconds=5)
@@ -123,6 +125,26 @@ def work_do(kind: type[W], *, pk: int, stage: str, do: Callable[[W], object], wo
     else:
         return True
     return False
+
+
+def work_ticker(work: Work, stage: str) -> Callable[[str], None]:
+    """Between the steps of something long: say what it is at, and every second see whether the work is still
+    this worker's. If it was ended by a person, that raises WorkLost in the middle.
+    """
+    looked = time.monotonic()
+
+    def tick(words: str) -> None:
+        nonlocal looked
+        now = time.monotonic()
+        if words:
+            work_owned(work, stage=f"{stage}: {words}"[:60])
+        elif now - looked < LOOK_SECONDS:
+            return
+        else:
+            work_owned(work)
+        looked = now
+
+    return tick
 
 
 @contextmanager

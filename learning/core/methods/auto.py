@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning.core import registry
 from learning.core.methods.base import FALLBACK, METHODS, NO_LABEL, Method, TrainingData, method, positive
@@ -15,6 +16,8 @@ FOLDS = 3
 SECONDS = 25.0
 ONE_EXAMPLE = "prototypes"  # where no label has two examples to compare by
 BY_RULES = "weak-supervision"  # where people's labels are of less than two classes
+
+Parts = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @method(
@@ -35,43 +38,63 @@ def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator
     compared.
 
     `config["seconds"]`: the time that comparing and fitting may take. It is planned from what each method's
-    fit takes, not from the clock, so that a busy machine gives the same bits. `config["chosen"]`: what was
-    compared and chosen with somewhat fewer labels, `{"method": its name, "labels": how many}`; it is fitted
-    and nothing is compared. The head says what was chosen, and its note why.
+    fit takes, not from the clock, so that a busy machine gives the same bits. `config["chosen"]`: what
+    `choice` found before; it is fitted, and nothing is compared. The head's note is the reason.
     """
-    seconds = positive(config, "seconds", SECONDS)
-    # Every method and fold the same, whatever else is tried, and the same when only one is fitted.
-    seed = int(rng.integers(2**63))
+    seed = _seed(rng)
     people = np.flatnonzero(data.labels != NO_LABEL)
-    if before := config.get("chosen"):
-        entry = registry.find(METHODS, before["method"], "method")
-        note = f"{entry.title}, chosen by comparing methods on {before['labels']:,} labels."
-        return replace(_fit(entry, seed, data), note=note, chosen=entry.name)
     if len(np.unique(data.labels[people])) < 2:
-        chosen = METHODS[BY_RULES]
-        note = f"{chosen.title}: people's labels are not of two classes yet."
-        return replace(chosen.fit(data, {}, rng), note=note)
-    # What only rules speak of is always learned from, and never asked.
-    parts = [
+        only = METHODS[BY_RULES]
+        note = f"{only.title}: people's labels are not of two classes yet."
+        return replace(only.fit(data, {}, rng), note=note)
+    parts = _parts(data, rng)
+    if not parts:
+        only = METHODS[ONE_EXAMPLE]
+        note = f"{only.title}: no label has two examples yet to compare methods by."
+        return replace(only.fit(data, {}, rng), note=note)
+    chosen = config.get("chosen") or _compared(data, parts, config, seed)
+    entry = registry.find(METHODS, chosen["method"], "method")
+    data.tick(f"learning by {entry.title}")
+    return replace(_fit(entry, seed, data), note=f"{entry.title}: {chosen['why']}.")
+
+
+def choice(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any] | None:
+    """What `auto` fits with the same arguments: the method's name, the number of labels that say so, and why.
+    None where there is nothing to compare by yet.
+    """
+    seed = _seed(rng)
+    if len(np.unique(data.labels[data.labels != NO_LABEL])) < 2:
+        return None
+    parts = _parts(data, rng)
+    return _compared(data, parts, config, seed) if parts else None
+
+
+def _seed(rng: np.random.Generator) -> int:
+    """Of each method and fold the same, whatever else is tried, and also when only one is fitted."""
+    return int(rng.integers(2**63))
+
+
+def _parts(data: TrainingData, rng: np.random.Generator) -> Parts:
+    """(training rows, held-out rows): what only rules speak of is always learned from, and never asked."""
+    people = np.flatnonzero(data.labels != NO_LABEL)
+    return [
         (np.setdiff1d(np.arange(len(data.labels)), people[asked]), people[asked])
         for _, asked in folds(data.labels[people], FOLDS, rng)
     ]
-    if not parts:
-        chosen = METHODS[ONE_EXAMPLE]
-        note = f"{chosen.title}: no label has two examples yet to compare methods by."
-        return replace(chosen.fit(data, {}, rng), note=note)
-    tried, late = planned(data, seconds)
+
+
+def _compared(data: TrainingData, parts: Parts, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    tried, late = planned(data, positive(config, "seconds", SECONDS))
     found = []
     for entry in tried:
         data.tick(f"comparing {entry.title}")
         found.append(held_out(partial(_fit, entry, seed), data, parts))
-    chosen = tried[int(np.argmax([one.likelihood for one in found]))]
+    best = tried[int(np.argmax([one.likelihood for one in found]))]
     total = sum(len(asked) for _, asked in parts)
     scores = ", ".join(f"{m.title} {np.exp(one.likelihood):.3f}" for m, one in zip(tried, found, strict=True))
-    data.tick(f"learning by {chosen.title}")
-    note = f"{chosen.title}: {total} held-back labels are likeliest by it (mean probability: {scores})"
-    note += f"; no time for {' and '.join(m.title for m in late)}." if late else "."
-    return replace(_fit(chosen, seed, data), note=note, chosen=chosen.name)
+    why = f"{total} held-back labels are likeliest by it (mean probability: {scores})"
+    why += f"; no time for {' and '.join(m.title for m in late)}" if late else ""
+    return {"method": best.name, "labels": int((data.labels != NO_LABEL).sum()), "why": why}
 
 
 def planned(data: TrainingData, seconds: float) -> tuple[list[Method], list[Method]]:

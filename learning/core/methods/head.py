@@ -38,7 +38,6 @@ class Head:
     note: str = ""  # one sentence for people: what was chosen or left out in fitting, and why
     trunk: Trunk | None = None
     parts: tuple[int, ...] = ()  # features of each part of an embedding; () for a whole
-    chosen: str = ""  # the method that fitted it, where methods were compared
 
     def logits(self, embeddings: Float32) -> Float32:
         """(n, D) -> (n, K)"""

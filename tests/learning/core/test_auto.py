@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from learning.core.methods import METHODS, NO_LABEL, TrainingData, softmax
-from learning.core.methods.auto import planned
+from learning.core.methods.auto import choice, planned
 from learning.core.pool import Pool
 from learning.core.strategies import select
 from tests.learning.core.test_methods import clusters, digest, fit, with_everything
@@ -97,12 +97,22 @@ def test_what_the_time_does_not_allow_is_named() -> None:
 
 def test_what_was_chosen_before_is_fitted_alone() -> None:
     data = with_everything(clusters()).by_people()
-    head = fit("auto", data, chosen={"method": "semi-supervised", "labels": 1_048})
-    assert head.note == "Semi-supervised, chosen by comparing methods on 1,048 labels."
-    assert head.chosen == "semi-supervised"
-    assert fit("auto", data).chosen in {m.name for m in planned(data, 1e6)[0]}
+    before = {"method": "semi-supervised", "labels": 48, "why": "it was the best"}
+    head = fit("auto", data, chosen=before)
+    assert head.note == "Semi-supervised: it was the best."
+    # What is chosen aside is what a fit would have chosen: the same bits.
+    made = choice(data, {}, np.random.default_rng(0))
+    assert made is not None
+    assert made["labels"] == len(data.labels)
+    assert digest(fit("auto", data, chosen=made)) == digest(fit("auto", data))
+    assert fit("auto", data).note == f"{METHODS[made['method']].title}: {made['why']}."
     with pytest.raises(ValueError, match="There is no method 'guess'"):
-        fit("auto", data, chosen={"method": "guess", "labels": 1})
+        fit("auto", data, chosen={**before, "method": "guess"})
+
+
+def test_where_nothing_can_be_compared_nothing_is_chosen() -> None:
+    assert choice(clusters(n=3), {}, np.random.default_rng(0)) is None
+    assert choice(ruled(0.95, 1), {}, np.random.default_rng(0)) is None
 
 
 def test_methods_that_lack_something_or_are_for_several_questions_are_not_compared() -> None:

@@ -199,7 +199,7 @@ def test_contradictory_labels() -> None:
     assert champion_answers(project).labels == 20
 
 
-@pytest.mark.parametrize("moment", ["snapshot_take", "version_draft", "outlook_of", "_publish"])
+@pytest.mark.parametrize("moment", ["training_data", "version_draft", "outlook_of", "_publish"])
 def test_a_project_deleted_in_the_middle_of_training(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     project, _ = trained()
     learner_update(learner=learner_of(project))

@@ -7,7 +7,7 @@ from django.db import connection
 
 from labelling.models import Item
 from learning.models import ModelVersion
-from learning.services import training
+from learning.services import work
 from learning.services.learners import learner_update
 from learning.services.runs import trainings_end
 from learning.services.training import run_train
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_it_stops_within_the_fit_and_publishes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(work, "LOOK_SECONDS", 0.0)
     project, truth = digits_project(80)
     embed_all()
     label_items(project, truth, 40)
@@ -35,7 +35,7 @@ def test_it_stops_within_the_fit_and_publishes_nothing(monkeypatch: pytest.Monke
         result = execute(sql, params, many, context)
         if stages and sql.startswith("UPDATE") and "learning_trainingrun" in sql:
             looks_after.append(sql)
-        told = [one for one in params or () if isinstance(one, str) and "comparing" in one]
+        told = [one for one in params or () if isinstance(one, str) and "learning by" in one]
         if told and not stages:
             stages.extend(told)
             trainings_end(project=project)
@@ -46,7 +46,7 @@ def test_it_stops_within_the_fit_and_publishes_nothing(monkeypatch: pytest.Monke
     with connection.execute_wrapper(see):
         assert not run_train(run_id=run.pk)
 
-    assert stages == ["training on 40 labels: comparing Transfer"]
+    assert stages == ["training on 40 labels: learning by Transfer"]
     assert len(looks_after) == 1, "the fit went on after the look that found it ended"
     run.refresh_from_db()
     assert (run.state, run.error) == ("failed", run.ENDED)

@@ -138,7 +138,7 @@ def test_a_failed_run_is_tried_again_with_newer_labels_only(monkeypatch: pytest.
     label_items(project, truth, 20)
     Learner.objects.update(requested_at=None)
     with monkeypatch.context() as broken:
-        broken.setattr(training, "snapshot_take", lambda **_: 1 / 0)
+        broken.setattr(training, "labelled_read", lambda _: 1 / 0)
         assert not run_train(run_id=due_run().pk)
     assert TrainingRun.objects.get(project=project).error == "Training stopped: division by zero"
 
