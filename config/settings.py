@@ -111,18 +111,13 @@ CELERY_TASK_IGNORE_RESULT = True
 # Messages wait in the broker, where any free worker finds them, not in a busy one.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
+_QUEUES = {  # of learning's tasks
+    "embedding": "embed pretrain search_policies picture_policy quantise measure_int8 compare_methods",
+    "search": "judge_trials search",
+    "learning": "train check_rules",
+}
 CELERY_TASK_ROUTES = {
-    "learning.tasks.embed": {"queue": "embedding"},
-    "learning.tasks.pretrain": {"queue": "embedding"},
-    "learning.tasks.search_policies": {"queue": "embedding"},
-    "learning.tasks.picture_policy": {"queue": "embedding"},
-    "learning.tasks.quantise": {"queue": "embedding"},
-    "learning.tasks.measure_int8": {"queue": "embedding"},
-    "learning.tasks.compare_methods": {"queue": "embedding"},
-    "learning.tasks.judge_trials": {"queue": "search"},
-    "learning.tasks.train": {"queue": "learning"},
-    "learning.tasks.check_rules": {"queue": "learning"},
-    "learning.tasks.search": {"queue": "search"},
+    f"learning.tasks.{task}": {"queue": queue} for queue, tasks in _QUEUES.items() for task in tasks.split()
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Without it Celery closes a thread's connection after each task, and the next costs PostgreSQL a process.
