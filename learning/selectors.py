@@ -17,6 +17,7 @@ from learning.core.weak.conditions import BUILT_IN
 from learning.models import (
     EmbeddingShard,
     Learner,
+    MethodChoice,
     ModelVersion,
     PretrainingRun,
     Rule,
@@ -265,7 +266,9 @@ def _error(learner: Learner, last: TrainingRun | None) -> str:
     failing = EmbeddingShard.objects.filter(
         project=learner.project_id, backbone=learner.backbone, path=""
     ).exclude(error="")
-    return failing.values_list("error", flat=True).first() or ""
+    compared = MethodChoice.objects.filter(learner=learner, state=Work.State.FAILED)
+    errors = [*failing.values_list("error", flat=True)[:1], *compared.values_list("error", flat=True)]
+    return errors[0] if errors else ""
 
 
 def worker_words(seen: dict[str, float]) -> str:

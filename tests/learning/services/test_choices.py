@@ -4,6 +4,7 @@ import pytest
 
 from labelling.models import Item, Project
 from learning.models import Learner, MethodChoice, ModelVersion
+from learning.selectors import activity
 from learning.services.choices import choice_do
 from learning.services.learners import learner_update
 from learning.services.runs import runs_create_due
@@ -91,6 +92,25 @@ def test_a_project_deleted_while_methods_are_compared_ends_it_quietly(
     monkeypatch.setattr("learning.services.choices.labelled_read", deleted)
     assert not choice_do(choice_id=made.pk)
     assert not MethodChoice.objects.exists()
+
+
+def test_a_comparison_that_fails_is_told_and_tried_again_with_more_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project, truth = digits_project(80)
+    embed_all()
+    label_items(project, truth, 20)
+    trained(project)
+    (sent,) = works_to_send(MethodChoice)
+    with monkeypatch.context() as broken:
+        broken.setattr("learning.services.choices.choice", lambda *_: 1 / 0)
+        assert not choice_do(choice_id=sent)
+    learner = learner_of(project)
+    assert activity(project, learner).error == "Methods could not be compared: division by zero"
+    label_items(project, truth, 1)
+    assert trained(project).card["note"] == "Transfer: methods are compared in a moment."
+    assert compared().choice["labels"] == 21
+    assert activity(project, learner).error == ""
 
 
 def test_labels_too_few_to_compare_by_leave_nothing_chosen() -> None:
