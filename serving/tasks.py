@@ -10,6 +10,7 @@ from serving.services.offers import offers_make, offers_missing, offers_withdraw
 from serving.services.production import audits_withdraw, production_look
 from serving.services.retention import predictions_forget
 from serving.services.rollout_rules import rollouts_look
+from serving.services.unit_counts import units_forget
 
 # One thread a worker process makes lists, and one references: another would make the same.
 _offering = Lock()
@@ -31,6 +32,7 @@ def tend() -> None:
     production_look()
     audits_withdraw()
     predictions_forget()
+    units_forget()
     if references_due():
         make_references.apply_async(expires=5)
 

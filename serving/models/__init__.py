@@ -3,7 +3,7 @@ from serving.models.deployment import Decision, Deployment
 from serving.models.drift import DriftReference, DriftWindow
 from serving.models.offer import Offer
 from serving.models.prediction import UNANSWERED, Feedback, Prediction
-from serving.models.rollout import Arm, EvidencePoint, Rollout
+from serving.models.rollout import Arm, EvidencePoint, Rollout, UnitCounts, UnitsCounted
 from serving.models.traffic import TrafficPolicy
 
 __all__ = [
@@ -21,4 +21,6 @@ __all__ = [
     "Rollout",
     "Scope",
     "TrafficPolicy",
+    "UnitCounts",
+    "UnitsCounted",
 ]

@@ -132,3 +132,34 @@ class EvidencePoint(models.Model):
 
     def __str__(self) -> str:
         return f"rollout {self.rollout_id} at {self.created_at}"
+
+
+class UnitCounts(models.Model):
+    """What one unit was answered by one arm, until `UnitsCounted.until`: a look adds what came since."""
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="+", db_index=False)
+    arm = models.CharField(max_length=40)
+    unit = models.CharField(max_length=32)
+    answers = models.PositiveBigIntegerField()
+    failed = models.PositiveBigIntegerField(help_text="Of the answers.")
+    timed = models.PositiveBigIntegerField(help_text="Of the answers: the arm did not fail.")
+    ms = models.FloatField(help_text="That those took together.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["rollout", "arm", "unit"], name="counts_of_a_unit_once_an_arm")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.answers} answers of {self.arm} to unit {self.unit}"
+
+
+class UnitsCounted(models.Model):
+    """Up to when a rollout's units are counted. Whoever counts locks this row, and no other."""
+
+    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="+", primary_key=True)
+    until = models.DateTimeField(null=True)
+    rows = models.PositiveBigIntegerField(default=0, help_text="Answers before it, when they were counted.")
+
+    def __str__(self) -> str:
+        return f"units of rollout {self.rollout_id} until {self.until}"

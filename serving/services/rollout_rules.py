@@ -7,7 +7,7 @@ meanwhile goes before it.
 import logging
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -26,6 +26,10 @@ from serving.services.switching import (
     rollout_locked,
     rollout_turn,
 )
+from serving.services.unit_counts import units_count
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +81,18 @@ def rollout_judge(*, rollout: Rollout) -> Decision | None:
         rollout.slow_ms = champion_slow_ms(rollout.arms.get(name=CHAMPION).model_version)
         Rollout.objects.filter(pk=rollout.pk, slow_ms=None).update(slow_ms=rollout.slow_ms)
     mode = mode_named(rollout.mode)
-    evidence = evidence_of(rollout)
-    Rollout.objects.filter(pk=rollout.pk).update(tally=rollout.tally)
+    evidence = evidence_gathered(rollout)
     verdict = mode.decide(mode.config_from(rollout.config), evidence)
     return _apply(rollout, to_json(evidence), verdict)
+
+
+def evidence_gathered(rollout: Rollout) -> "DataclassInstance":
+    """The mode's Evidence, as of now; what of it need not be counted again is kept."""
+    if rollout.mode == "ab":
+        units_count(rollout)
+    evidence = evidence_of(rollout)
+    Rollout.objects.filter(pk=rollout.pk).update(tally=rollout.tally)
+    return evidence
 
 
 @transaction.atomic

@@ -1,23 +1,31 @@
 """A look at a rollout counts what came since the last one, and finds what a count of everything would."""
 
+import json
 import random
 import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from statistics import mean
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
 from labelling.models import Label, Project
 from learning.models import ModelVersion
-from serving.core.modes import State, mode_named
+from serving.core.modes import State, ab, mode_named
 from serving.core.records import to_json
-from serving.models import Arm, Feedback, Prediction, Rollout
+from serving.models import Arm, Feedback, Prediction, Rollout, UnitCounts, UnitsCounted
 from serving.selectors.evidence import evidence_of, tally
+from serving.services.rollout_rules import evidence_gathered
+from serving.services.unit_counts import units_count, units_forget
 from tests.serving import trained
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 pytestmark = pytest.mark.django_db
 SECONDS = 600.0  # so long ago the rollout began
@@ -108,14 +116,31 @@ def answered(one: Prediction, mode: str, rng: random.Random, names: list[str]) -
 
 
 def seen(rollout: Rollout) -> dict[str, Any]:
-    """The evidence, without what depends on the moment."""
-    return {**to_json(evidence_of(rollout)), "seconds": None}
+    """The evidence, without what depends on the moment, and on the order in which numbers were added up."""
+    return comparable(evidence_gathered(rollout))
+
+
+def comparable(evidence: "DataclassInstance") -> dict[str, Any]:
+    told = json.dumps({**to_json(evidence), "seconds": None})
+    found: dict[str, Any] = json.loads(told, parse_float=lambda number: float(f"{float(number):.10g}"))
+    return found
+
+
+def seen_afresh(rollout: Rollout) -> dict[str, Any]:
+    """What one look finds that counts everything."""
+    nothing_kept = Rollout.objects.get(pk=rollout.pk)
+    nothing_kept.tally = {}
+    with transaction.atomic():
+        UnitsCounted.objects.filter(rollout=rollout).delete()
+        found = comparable(evidence_of(nothing_kept))
+        transaction.set_rollback(True)
+    return found
 
 
 @pytest.mark.parametrize(
     ("mode", "config"),
     [
-        ("ab", {}),
+        ("ab", {"metrics": ["accuracy", "listed", "errors", "latency"]}),
         ("bandit", {}),
         ("bandit", {"by_class": True}),
         ("canary", {"hold_seconds": 300}),
@@ -131,9 +156,7 @@ def test_looks_one_after_another_find_what_one_look_finds(
 
     def same() -> dict[str, Any]:
         found = seen(rollout)
-        afresh = Rollout.objects.get(pk=rollout.pk)
-        assert afresh.tally == {}
-        assert found == seen(afresh)
+        assert found == seen_afresh(rollout)
         return found
 
     looks = []
@@ -141,7 +164,10 @@ def test_looks_one_after_another_find_what_one_look_finds(
         monkeypatch.setattr(tally, "SETTLED", settled)
         sent(rollout, rng, ago)
         looks.append(same())
-        assert all(kept["rows"] > 20 for kept in rollout.tally.values()), "some are settled"
+        kept = {name: of["rows"] for name, of in rollout.tally.items()}
+        kept |= dict(UnitsCounted.objects.values_list("rollout__mode", "rows"))
+        assert min(kept.values()) > 20, "some are settled"
+        assert ("ab" in kept) == (mode == "ab")
     assert looks[0] != looks[1] != looks[2]
     # What was away for long comes in the end, and what is old is forgotten.
     sent(rollout, rng, 600, count=40)
@@ -192,3 +218,48 @@ def test_what_is_counted_is_each_images_first_time(project: Project) -> None:
             "slow": sum(one.infer_ms > 13.0 for one in alone),
             "errors_in_a_row": sum(one.created_at > last for one in failed),
         }
+
+
+def test_what_each_unit_was_answered_is_averaged_by_hand(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the rows, after looks of which each added something."""
+    monkeypatch.setattr(tally, "SETTLED", 20.0)
+    rollout, rng = begun(project, "ab", metrics=["errors", "latency"]), random.Random(5)
+    until = []
+    for ago in (600, 400, 200):
+        sent(rollout, rng, ago)
+        seen(rollout)
+        until += UnitsCounted.objects.exclude(until=None).values_list("until", flat=True)
+    assert len(set(until)) == 3
+    found = evidence_gathered(rollout)
+    assert isinstance(found, ab.Evidence)
+    for arm in (Arm.CHAMPION, Arm.CHALLENGER):
+        units: dict[str, list[Prediction]] = {}
+        for one in Prediction.objects.filter(rollout=rollout, arm=arm):
+            units.setdefault(one.unit, []).append(one)
+        assert found.units[arm] == len(units) > 5
+        answered = [[one.infer_ms for one in of if one.status == "ok"] for of in units.values()]
+        failed = [mean(one.status == "failed" for one in of) for of in units.values()]
+        for name, means in (("errors", failed), ("latency", [mean(of) for of in answered if of])):
+            moments = getattr(found.metrics[name], arm)
+            assert moments.n == len(means)
+            assert moments.y == pytest.approx(sum(means))
+            assert moments.yy == pytest.approx(sum(one**2 for one in means))
+
+
+def test_units_are_not_added_again_and_forgotten_once_it_is_over(project: Project) -> None:
+    rollout = begun(project, "ab")
+    sent(rollout, random.Random(0), 600)
+    units_count(rollout)
+    kept = sorted(UnitCounts.objects.values_list("arm", "unit", "answers"))
+    assert sum(answers for *_, answers in kept) == Prediction.objects.filter(rollout=rollout).count() > 60
+    units_count(rollout)
+    assert sorted(UnitCounts.objects.values_list("arm", "unit", "answers")) == kept
+    assert units_forget() == 0
+    assert len(kept) == UnitCounts.objects.count()
+    before = seen(rollout)
+    Rollout.objects.filter(pk=rollout.pk).update(state=Rollout.State.PROMOTED)
+    assert units_forget() == len(kept)
+    assert not UnitCounts.objects.exists()
+    assert comparable(evidence_of(rollout)) == before

@@ -1,16 +1,15 @@
-import json
 from typing import Any
 
 from serving.core.modes.failures import RULES
 from serving.models import Arm, Decision, Rollout
 from serving.selectors.evidence.failures import failures_of
 from serving.selectors.evidence.tally import tallied
-from serving.selectors.truth import served
+from serving.selectors.truth import served_by
 
 # The first answer with a label to each image by each arm: sent again, it is no new evidence. An arm that
 # failed was wrong: what the champion said in its place is no merit of its.
-_ANSWERS = """,
-first as (
+_ANSWERS = """
+with first as (
     select distinct on (arm, digest) arm, coalesce(context, '') as context,
         status = 'ok' and guess = truth as good
     from served where truth is not null order by arm, digest, created_at
@@ -41,8 +40,8 @@ cross join lateral (
 group by arm, context
 """
 # Each image once, whichever arm answered: sent again and again it meets every arm, whatever their shares.
-_ONCE = """,
-once as (
+_ONCE = """
+with once as (
     select distinct on (digest) phase, unit, arm, propensity, sure,
         (status = 'ok' and guess = truth)::int::float8 as r
     from served where truth is not null and propensity > 0 order by digest, created_at
@@ -53,7 +52,7 @@ once as (
 # mostly hard for the other, and where it is not, the estimate is noisier and as right.
 _OFF_POLICY = """,
 weighed as (
-    select unit, r, case when arm = %(arm)s then 1 / propensity else 0 end as w,
+    select unit, r, case when arm = 'ARM' then 1 / propensity else 0 end as w,
         case when (select bool_and(sure is not null) from once) then sure else 0 end as q
     from once
 ),
@@ -88,12 +87,19 @@ select sum(n)::int as n, sum(r) as r, sum(z) as z, sum(zr) as zr, sum(z ^ 2) as 
     least(coalesce(sum(new) ^ 2 / sum(new ^ 2), 0), coalesce(sum(old) ^ 2 / sum(old ^ 2), 0)) as least_units
 from units
 """
+_STATEMENTS = {
+    "answers": _ANSWERS,
+    "labelled": _LABELLED,
+    "contrast": _ONCE + _CONTRAST,
+    **{arm: _ONCE + _OFF_POLICY.replace("ARM", arm) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
+}
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
+    judged = served_by(rollout, _STATEMENTS, labelled=True)
     answers: dict[str, dict[str, int]] = {}
     by_class: dict[str, dict[str, dict[str, int]]] = {}
-    for (arm, context), row in sorted(_answered(rollout).items()):
+    for (arm, context), row in sorted(_answered(rollout, judged).items()):
         if context:
             by_class.setdefault(context, {})[arm] = row
         total = answers.setdefault(arm, dict.fromkeys(row, 0))
@@ -104,35 +110,32 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "by_class": by_class if rollout.config["by_class"] else {},
         "weights": rollout.progress["weights"],
         "labels_at_change": _labels_at_change(rollout),
-        "off_policy": {arm: _off_policy(rollout, arm) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
-        "contrast": _contrast(rollout),
+        "off_policy": {arm: _sums(judged[arm]) for arm in (Arm.CHAMPION, Arm.CHALLENGER)},
+        "contrast": _sums(judged["contrast"]),
         "failures": failures_of(rollout),
         "rules": RULES,
     }
 
 
-def _answered(rollout: Rollout) -> dict[tuple[str, str], dict[str, int]]:
+def _answered(
+    rollout: Rollout, judged: dict[str, list[dict[str, Any]]]
+) -> dict[tuple[str, str], dict[str, int]]:
     """Answers, as JSON, by arm and context."""
     images = tallied(rollout, "images", _IMAGES, by=2)
     found = {group: {"right": 0, "wrong": 0, "pending": n} for group, [n] in images.items()}
-    for row in served(rollout, _LABELLED, labelled=True):
+    for row in judged["labelled"]:
         # One that came since the images were counted waits for nothing either.
         if (counts := found.get((row["arm"], row["context"]))) is not None:
             counts["pending"] = max(0, counts["pending"] - row["n"])
-    for row in served(rollout, _ANSWERS, labelled=True):
+    for row in judged["answers"]:
         counts = found.setdefault((row["arm"], row["context"]), {"right": 0, "wrong": 0, "pending": 0})
         counts |= {"right": row["right"], "wrong": row["wrong"]}
     return {group: counts for group, counts in found.items() if any(counts.values())}
 
 
-def _contrast(rollout: Rollout) -> dict[str, Any]:
-    [sums] = served(rollout, _ONCE + _CONTRAST, labelled=True)
+def _sums(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    [sums] = rows
     return sums if sums["n"] else {}
-
-
-def _off_policy(rollout: Rollout, arm: str) -> dict[str, Any]:
-    [sums] = served(rollout, _ONCE + _OFF_POLICY, labelled=True, arm=arm)
-    return {**sums, "by_unit": json.loads(sums["by_unit"])} if sums["n"] else {}
 
 
 def _labels_at_change(rollout: Rollout) -> int:

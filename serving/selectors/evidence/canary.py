@@ -9,9 +9,9 @@ from serving.core.modes.canary import Config
 from serving.core.records import from_json
 from serving.core.statistics.burst import RECENT
 from serving.models import Arm, Rollout
+from serving.selectors.evidence import weighted
 from serving.selectors.evidence.tally import tallied
-from serving.selectors.evidence.weighted import weighted_by_arm
-from serving.selectors.truth import served
+from serving.selectors.truth import served_by
 
 # An image's first time in a step counts: sent again, it meets the same arm, and is the same error again.
 # A challenger fails where the champion answers in its place: on what both fail on, nobody can say that it is
@@ -66,8 +66,8 @@ group by number
 """.replace("NUMBER", _NUMBER)
 # An image counts once an arm, in the step that sent it first: sent again, it is no new evidence. An answer
 # that failed is a wrong one: else a model would look better for failing on what is hard.
-_LABELS = """,
-judged as (
+_LABELS = """
+with judged as (
     select distinct on (arm, digest) phase, arm, unit, (status = 'ok' and guess = truth) as good
     from served where truth is not null
     order by arm, digest, created_at
@@ -106,17 +106,21 @@ def gather(rollout: Rollout) -> dict[str, Any]:
     began = rollout.phase_since or rollout.created_at
     traffic, blocks = _traffic(rollout, began)
     strata: dict[int, dict[str, int]] = {}
-    for row in served(rollout, _LABELS + _STRATA, labelled=True):
+    judged = served_by(
+        rollout,
+        {"strata": _LABELS + _STRATA, "units": _LABELS + _UNITS, "weighted": weighted.SUMS},
+        labelled=True,
+    )
+    for row in judged["strata"]:
         stratum = strata.setdefault(row["phase"], {})
         stratum[f"{row['arm']}_labels"], stratum[f"{row['arm']}_right"] = row["labels"], row["good"]
-    [units] = served(rollout, _LABELS + _UNITS, labelled=True)
     return {
         "step": rollout.progress["step"],
         "seconds": (timezone.now() - began).total_seconds(),
         **traffic,
         "labels": [strata[phase] for phase in sorted(strata)],
-        "units": units,
-        "weighted": weighted_by_arm(rollout),
+        "units": judged["units"][0],
+        "weighted": {row.pop("arm"): row for row in judged["weighted"]},
         "blocks": blocks,
         "load_failed": bool(rollout.arms.get(name=Arm.CHALLENGER).load_error),
     }

@@ -10,8 +10,8 @@ from serving.selectors.truth import served
 
 # A unit's choice for an image counts once. `vote` is "" for what both lists begin with, null for what is not
 # in the list. Where the challenger failed, the list was the champion's.
-_VOTES = """,
-chosen as (
+_VOTES = """
+with chosen as (
     select distinct on (unit, digest) case when arm = 'merged' then trace -> 'votes' ->> truth
         when jsonb_path_exists(top, '$[*].label ? (@ == $truth)', jsonb_build_object('truth', truth))
             then 'champion' end as vote

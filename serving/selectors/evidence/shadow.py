@@ -1,16 +1,15 @@
 from typing import Any
 
-from django.db import connection
-
 from serving.core.modes.failures import RULES
+from serving.core.statistics.histogram import LEAST, STEP, quantile
 from serving.models import Arm, Rollout
 from serving.selectors.evidence.tally import tallied
-from serving.selectors.truth import served
+from serving.selectors.truth import served_by
 
 # An image that is sent again is no new evidence, and no new error: the first time of each counts.
 # Its label counts once too, by the largest chance it had; a challenger that failed on it was wrong.
-_JUDGED = """,
-asked as (
+_JUDGED = """
+with asked as (
     select shadow.digest, shadow.created_at, champion.guess as old, shadow.guess as new,
         shadow.truth, shadow.known, shadow.weight
     from served shadow join served champion on champion.id = shadow.shadow_of
@@ -59,19 +58,19 @@ select count(*) filter (where old = truth and new = truth) as both_right,
     coalesce(sum(weight ^ 2) filter (where new = known), 0) as new_w2y
 from judged
 """
+# As `histogram.bin_of`.
 _SPEED = """
-select shadow_of is null as told,
-    percentile_cont(0.5) within group (order by infer_ms) filter (where status in ('ok', 'shadow')) as p50,
-    percentile_cont(0.99) within group (order by infer_ms) filter (where status in ('ok', 'shadow')) as p99
-from serving_prediction where rollout_id = %s group by 1
+select shadow_of is null, floor(ln(greatest(infer_ms, %(least)s)) / %(step)s)::int as bin, count(*)
+from serving_prediction where FRESH and status in ('ok', 'shadow') group by 1, 2
 """
+_SHOWN = {"p50": 0.5, "p99": 0.99}
 
 
 def gather(rollout: Rollout) -> dict[str, Any]:
     # Clients saw the champion's answers only.
-    [counts] = served(rollout, _JUDGED + _LABELS, clients=False, labelled=True)
-    counts |= served(rollout, _REPORTED, clients=False, labelled=True)[0]
-    counts |= {"pairs": 0, "agreements": 0}
+    statements = {"labels": _JUDGED + _LABELS, "reported": _REPORTED}
+    judged = served_by(rollout, statements, clients=False, labelled=True)
+    counts = {**judged["labels"][0], **judged["reported"][0], "pairs": 0, "agreements": 0}
     broken = 0
     classes: dict[str, dict[str, int]] = {"old": {}, "new": {}}
     for (status, old, new), [n] in sorted(tallied(rollout, "pairs", _PAIRS, by=3).items(), key=str):
@@ -82,7 +81,7 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         counts["agreements"] += n if old == new else 0
         for side, guess in (("old", old), ("new", new)):
             classes[side][guess] = classes[side].get(guess, 0) + n
-    speed = _speed(rollout)
+    old_ms, new_ms = _times(rollout)
     challenger = rollout.arms.get(name=Arm.CHALLENGER)
     labels = counts["labels"]
     plain = ("pairs", "agreements", "both_right", "only_new", "only_old", "both_wrong", "reported")
@@ -94,18 +93,20 @@ def gather(rollout: Rollout) -> dict[str, Any]:
         "challenger_classes": classes["new"],
         "errors": broken,
         "dropped": challenger.dropped,
-        **{f"champion_{q}_ms": speed.get(True, {}).get(q) for q in ("p50", "p99")},
-        **{f"challenger_{q}_ms": speed.get(False, {}).get(q) for q in ("p50", "p99")},
+        **{f"champion_{name}_ms": quantile(old_ms, q) for name, q in _SHOWN.items()},
+        **{f"challenger_{name}_ms": quantile(new_ms, q) for name, q in _SHOWN.items()},
         "load_failed": bool(challenger.load_error),
         "rules": RULES,
     }
 
 
-def _speed(rollout: Rollout) -> dict[bool, dict[str, float]]:
-    """By whether clients were told."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SPEED, [rollout.pk])
-        return {told: {"p50": p50, "p99": p99} for told, p50, p99 in cursor.fetchall()}
+def _times(rollout: Rollout) -> tuple[dict[int, int], dict[int, int]]:
+    """Of what clients were told, and of the challenger: how many answers took how long, by `bin_of`."""
+    counts = tallied(rollout, "times", _SPEED, by=2, least=LEAST, step=STEP)
+    old, new = (
+        {number: n for (told, number), [n] in counts.items() if told is side} for side in (True, False)
+    )
+    return old, new
 
 
 def _sums(n: int, counts: dict[str, Any], side: str) -> dict[str, Any]:

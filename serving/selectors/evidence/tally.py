@@ -21,7 +21,7 @@ where rollout_id = %(rollout)s and (%(phase)s::int is null or phase = %(phase)s)
 """
 # In a statement: FRESH is the condition of the answers to be counted, and EARLIER that of another answer, of
 # the same `digest`, that came before all of them.
-_FRESH = """rollout_id = %(rollout)s and (%(phase)s::int is null or phase = %(phase)s)
+FRESH = """rollout_id = %(rollout)s and (%(phase)s::int is null or phase = %(phase)s)
     and (%(since)s::timestamptz is null or created_at >= %(since)s)
     and (%(until)s::timestamptz is null or created_at < %(until)s)"""
 _EARLIER = """%(since)s::timestamptz is not null and earlier.project_id = %(project)s
@@ -51,14 +51,14 @@ def tallied(
     key = [phase, *map(str, params.values())]
     kept: Mapping[str, Any] = rollout.tally.get(name, {})
     until = datetime.fromisoformat(kept["until"]) if kept.get("key") == key else None
-    rows, settled = _rows(told, until)
+    rows, settled = rows_before(told, until)
     if until is None or rows != kept["rows"]:
         until, counts = None, Counts()
     else:
         counts = {tuple(group): list(found) for group, found in kept["counts"]}
     if until is None or settled - until > timedelta(seconds=SETTLED):
         # Counted before the answers are: one that comes in between is missed by the next look's comparison.
-        rows, _ = _rows(told, settled)
+        rows, _ = rows_before(told, settled)
         _add(counts, statement, by, {**told, "since": until, "until": settled})
         until = settled
         together = Counts()
@@ -71,7 +71,10 @@ def tallied(
     return counts
 
 
-def _rows(told: Mapping[str, Any], until: datetime | None) -> tuple[int, datetime]:
+def rows_before(told: Mapping[str, Any], until: datetime | None) -> tuple[int, datetime]:
+    """How many answers of a rollout (in a phase, if it is not None) came before, and until when all have come
+    that are to be kept.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_ROWS, {**told, "until": until, "settled": SETTLED})
         rows, settled = cursor.fetchone()
@@ -80,7 +83,7 @@ def _rows(told: Mapping[str, Any], until: datetime | None) -> tuple[int, datetim
 
 def _add(counts: Counts, statement: str, by: int, told: Mapping[str, Any]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement.replace("FRESH", _FRESH).replace("EARLIER", _EARLIER), told)
+        cursor.execute(statement.replace("FRESH", FRESH).replace("EARLIER", _EARLIER), told)
         for row in cursor.fetchall():
             _more(counts, row[:by], row[by:])
 

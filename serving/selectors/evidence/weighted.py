@@ -1,14 +1,9 @@
 """How right each arm is on all live traffic, from every label whose chance is known."""
 
-from typing import Any
-
-from serving.models import Rollout
-from serving.selectors.truth import served
-
-# An image counts once an arm, by the largest chance it had. An answer that failed is a wrong one. Right is 1
-# and wrong 0, so y is its own square.
-_SUMS = """,
-judged as (
+# A statement over `served` (`selectors.truth`): WeightedSums by "arm". An image counts once an arm, by the
+# largest chance it had. An answer that failed is a wrong one. Right is 1 and wrong 0, so y is its own square.
+SUMS = """
+with judged as (
     select distinct on (arm, digest) arm, (status = 'ok' and guess = known)::int::float8 as y,
         min(weight) over (partition by arm, digest) as w
     from served where known is not null and weight is not null
@@ -18,8 +13,3 @@ select arm, count(*) as n, sum(w) as w, sum(w * y) as wy, sum(w ^ 2) as w2, sum(
     sum(w ^ 2 * y) as w2yy
 from judged group by arm
 """
-
-
-def weighted_by_arm(rollout: Rollout) -> dict[str, dict[str, Any]]:
-    """WeightedSums, as JSON, by the arm's name."""
-    return {row.pop("arm"): row for row in served(rollout, _SUMS, labelled=True)}
