@@ -226,7 +226,7 @@ def test_what_each_unit_was_answered_is_averaged_by_hand(
     """From the rows, after looks of which each added something."""
     monkeypatch.setattr(tally, "SETTLED", 20.0)
     rollout, rng = begun(project, "ab", metrics=["errors", "latency"]), random.Random(5)
-    until = []
+    until: list[object] = []
     for ago in (600, 400, 200):
         sent(rollout, rng, ago)
         seen(rollout)

@@ -1,21 +1,25 @@
 """What is counted where clients stick to an arm by a unit's key, and where an image is sent by several."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from serving.core.modes import bandit, canary
+from labelling.models import Item
+from serving.core.modes import ab, bandit, canary, shadow
 from serving.core.statistics.contrast import ContrastSums
 from serving.core.statistics.off_policy import OffPolicySums, inverse_propensity
 from serving.core.statistics.strata import UnitSpread
+from serving.core.statistics.weighting import WeightedSums
 from serving.models import Feedback, Prediction
 from serving.selectors.evidence import evidence_of
 from serving.services.replay import decisions_replay
+from tests import factories
 from tests.serving import trained
-from tests.serving.conftest import Service
-from tests.serving.rolled import Rolled, images, rollout
+from tests.serving.conftest import Service, until
+from tests.serving.rolled import Rolled, answer, images, rollout
 from tests.serving.trained import DARK, picture
 
 # Enough that each arm gets some, whatever the salt.
@@ -140,3 +144,50 @@ def test_an_image_that_met_both_arms_is_one_label_of_what_an_arm_is_worth(servic
     # Whoever answered first: the two estimates share the four images out.
     first = inverse_propensity(found.off_policy["challenger"]).mean
     assert first + inverse_propensity(found.off_policy["champion"]).mean == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("mode", ["ab", "canary"])
+def test_labels_of_an_arm_are_summed_over_each_unit(service: Service, mode: str) -> None:
+    config: Any = {"steps": [0.5]} if mode == "canary" else {}
+    rolled = rollout(service, mode, trained.version(service.project, seed=1), **config)
+    ask_by_units(rolled, 96)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, ab.Evidence | canary.Evidence)
+    _, chosen, _, right, unit = labelled(rolled)
+    for arm, mine in (("challenger", chosen), ("champion", ~chosen)):
+        of = right[mine].astype(float), np.ones(int(mine.sum()))
+        wanted, sums = WeightedSums.of(*of, unit[mine]), found.weighted[arm]
+        assert sums.by_unit is not None
+        assert wanted.by_unit is not None
+        assert vars(sums.by_unit) == pytest.approx(vars(wanted.by_unit))
+        assert sums.n == wanted.n
+        assert sums.variance == pytest.approx(wanted.variance)
+        assert sums.variance > 1.5 * WeightedSums.of(*of).variance
+
+
+def test_labels_by_people_of_a_shadow_are_summed_over_each_clients_unit(service: Service) -> None:
+    rolled = rollout(service, "shadow", trained.version(service.project, seed=1))
+    sent = list(images(48))
+    for number, (image, truth) in enumerate(sent):
+        item = factories.item(service.project, data=image)
+        wrong = "light" if truth == "dark" else "dark"
+        hard = number // 2 % 6 < 2
+        Item.objects.filter(pk=item.pk).update(metadata={"truth": wrong if hard else truth})
+    answer(rolled, Item.objects.filter(metadata__has_key="truth"))
+    for number, (image, _) in enumerate(sent):
+        rolled.ask(image, **{"X-Unit-Key": UNITS[number // 2 % 6]})
+    until(lambda: Prediction.objects.filter(status="shadow").count() == 48)
+    found = evidence_of(rolled.row)
+    assert isinstance(found, shadow.Evidence)
+    truths = dict(Item.objects.values_list("digest", "metadata__truth"))
+    numbers: dict[str, int] = defaultdict(lambda: len(numbers))
+    for status, sums in (("ok", found.champion_labels), ("shadow", found.challenger_labels)):
+        made = list(Prediction.objects.filter(rollout=rolled.pk, status=status))
+        right = np.array([float(one.top[0]["label"] == truths[one.digest]) for one in made])
+        clients = np.array([numbers[one.unit] for one in made])
+        wanted = WeightedSums.of(right, np.ones(48), clients)
+        assert sums.by_unit is not None
+        assert wanted.by_unit is not None
+        assert vars(sums.by_unit) == pytest.approx(vars(wanted.by_unit))
+        assert (sums.by_unit.units, sums.n, sums.mean) == (6, 48, wanted.mean)
+        assert sums.variance > 3 * WeightedSums.of(right, np.ones(48)).variance

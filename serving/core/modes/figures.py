@@ -22,10 +22,10 @@ def share(name: str, title: str, arm: str, count: float, n: float, level: float)
 
 
 def weighted_share(name: str, title: str, arm: str, sums: WeightedSums) -> Figure:
-    """Hajek's estimate, with a normal interval of one look."""
+    """Hajek's estimate, with an interval of one look: a normal one where no units were counted."""
     if sums.mean is None:
         return figure(name, title, arm, None)
-    half = NORMAL * math.sqrt(sums.variance)
+    half = NORMAL * math.sqrt(sums.variance) if sums.by_unit is None else sums.half_width()
     return figure(name, title, arm, sums.mean, low=sums.mean - half, high=sums.mean + half, n=sums.effective)
 
 

@@ -5,30 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.core.statistics.clusters import sums_over
-
-
-@dataclass(frozen=True)
-class UnitSums:
-    """Sums over the units that the labels come from, of products of what each adds up: N labels, W of w, R of
-    w r, P of phi.
-    """
-
-    units: int = 0
-    nn: float = 0.0
-    nr: float = 0.0
-    rr: float = 0.0
-    ww: float = 0.0
-    wr: float = 0.0
-    np: float = 0.0
-    pp: float = 0.0
-
-    def around(self, square: float, product: float, other: float, mean: float) -> float:
-        """The sum over units of (A - mean B)^2, from those of A^2, A B and B^2; between a few units it is as
-        much too small as a sample's variance.
-        """
-        few = self.units / (self.units - 1) if self.units > 1 else 1.0
-        return few * max(0.0, square - 2 * mean * product + mean**2 * other)
+from serving.core.statistics.clusters import UnitSums, sums_over
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,22 @@ from serving.selectors.truth import served_by
 # Its label counts once too, by the largest chance it had; a challenger that failed on it was wrong.
 _JUDGED = """
 with asked as (
-    select shadow.digest, shadow.created_at, champion.guess as old, shadow.guess as new,
+    select shadow.digest, shadow.created_at, champion.unit, champion.guess as old, shadow.guess as new,
         shadow.truth, shadow.known, shadow.weight
     from served shadow join served champion on champion.id = shadow.shadow_of
     where shadow.status in ('shadow', 'broken')
 ),
 judged as (
-    select distinct on (digest) old, new, truth, known, min(weight) over (partition by digest) as weight
+    select distinct on (digest) unit, old, new, truth, known,
+        min(weight) over (partition by digest) as weight
     from asked where known is not null order by digest, truth is null, created_at
-)
+),
+units as (
+    select sum(weight) as w, coalesce(sum(weight) filter (where old = known), 0) as old,
+        coalesce(sum(weight) filter (where new = known), 0) as new
+    from judged group by unit
+),
+by_unit as (select count(*) as n, sum(w * w) as ww from units)
 """
 _PAIRS = """
 with seen as (
@@ -55,7 +62,11 @@ select count(*) filter (where old = truth and new = truth) as both_right,
     coalesce(sum(weight) filter (where old = known), 0) as old_wy,
     coalesce(sum(weight ^ 2) filter (where old = known), 0) as old_w2y,
     coalesce(sum(weight) filter (where new = known), 0) as new_wy,
-    coalesce(sum(weight ^ 2) filter (where new = known), 0) as new_w2y
+    coalesce(sum(weight ^ 2) filter (where new = known), 0) as new_w2y,
+    (select jsonb_build_object('units', n, 'ww', ww, 'rr', (select sum(old ^ 2) from units),
+        'wr', (select sum(w * old) from units)) from by_unit) as old_by_unit,
+    (select jsonb_build_object('units', n, 'ww', ww, 'rr', (select sum(new ^ 2) from units),
+        'wr', (select sum(w * new) from units)) from by_unit) as new_by_unit
 from judged
 """
 # As `histogram.bin_of`.
@@ -111,5 +122,8 @@ def _times(rollout: Rollout) -> tuple[dict[int, int], dict[int, int]]:
 
 def _sums(n: int, counts: dict[str, Any], side: str) -> dict[str, Any]:
     """Right is 1 and wrong 0, so y is its own square."""
+    if not n:
+        return {}
     w2y = counts[f"{side}_w2y"]
-    return {"n": n, "w": counts["w"], "wy": counts[f"{side}_wy"], "w2": counts["w2"], "w2y": w2y, "w2yy": w2y}
+    sums = {"n": n, "w": counts["w"], "wy": counts[f"{side}_wy"], "w2": counts["w2"], "w2y": w2y, "w2yy": w2y}
+    return {**sums, "by_unit": counts[f"{side}_by_unit"]}

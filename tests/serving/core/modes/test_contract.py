@@ -36,7 +36,8 @@ def moments(seed: int) -> Moments:
 
 def weighted(seed: int) -> WeightedSums:
     rng = np.random.default_rng(seed)
-    return WeightedSums.of(np.round(rng.random(seed % 500)), 1 / rng.uniform(0.1, 1, seed % 500))
+    unit = rng.integers(0, 40, seed % 500) if seed % 2 else None
+    return WeightedSums.of(np.round(rng.random(seed % 500)), 1 / rng.uniform(0.1, 1, seed % 500), unit)
 
 
 def off_policy(seed: int) -> OffPolicySums:

@@ -151,3 +151,43 @@ def test_the_labels_it_will_take() -> None:
     assert pairs < looked_at / 2
     with pytest.raises(ValueError, match="to be told apart"):
         labels_by_pairs(0.05, 0.05, 0.05)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("units", "least"), [(8, 0.86), (60, 0.92)])
+def test_a_weighted_interval_covers_the_truth_where_a_unit_sends_many_labels(
+    units: int, least: float, seed: int
+) -> None:
+    """What a unit sends is as easy, or as hard; a part is drawn by other chances than the rest."""
+    rng = np.random.default_rng([seed, units])
+    by_label = by_unit = 0
+    runs = 800
+    for _ in range(runs):
+        unit = np.repeat(np.arange(units), rng.integers(20, 61, units))
+        ease = rng.beta(4, 1, units)  # mean 0.8
+        right = (rng.random(len(unit)) < ease[unit]).astype(float)
+        chance = np.where(rng.random(len(unit)) < 0.3, 0.9, 0.3)
+        asked = rng.random(len(unit)) < chance
+        given = right[asked], 1 / chance[asked]
+        alone, together = WeightedSums.of(*given), WeightedSums.of(*given, unit[asked])
+        assert alone.mean == together.mean
+        assert alone.mean is not None
+        error = abs(alone.mean - 0.8)
+        by_label += error < 1.96 * np.sqrt(alone.variance)
+        by_unit += error < together.half_width()
+    assert by_label / runs < 0.8
+    # 95%, and four standard errors; ease is skewed, and few units tell little of that.
+    assert least < by_unit / runs < 0.985
+
+
+def test_units_of_one_label_each_weigh_as_labels_do_and_one_unit_tells_nothing() -> None:
+    rng = np.random.default_rng(1)
+    right, weight = np.round(rng.random(500)), rng.uniform(1, 10, 500)
+    alone, each = WeightedSums.of(right, weight), WeightedSums.of(right, weight, np.arange(500))
+    assert each.variance == pytest.approx(alone.variance * 500 / 499)
+    assert each.half_width() == pytest.approx(1.96 * np.sqrt(alone.variance), rel=0.01)
+    one = WeightedSums.of(right, weight, np.zeros(500, np.int64))
+    assert (one.mean, one.half_width()) == (alone.mean, np.inf)
+    # Of two units one that weighs next to nothing is hardly a second.
+    uneven = WeightedSums.of(right, weight, (np.arange(500) < 1).astype(np.int64))
+    assert uneven.half_width() > 12 * np.sqrt(uneven.variance)
