@@ -4,6 +4,12 @@ granian hands a request on with its head; the thread that then reads the body wa
 client takes: nothing ends that but the client's going, and to answer before it is read stops the process
 (granian 2.8.7). So only some may read at once, of which one client has half. The others wait for a moment, as
 nearly every body has come with its head, and are told to come back.
+
+A deadline for a body is not to be had simply. granian has no such setting, and tells an application neither
+the socket nor the client's port, so nobody else could end a read that waits. Behind Caddy (`config.front`)
+predictions, feedback and labels of up to 8 MiB hold no place while they come, for it reads them whole first.
+For all else its `read_timeout` would end the read (2.11.7), but the client is told nothing and waits on, and
+there is one for all routes, uploads of 2 GiB among them: its `request_body` takes none for a route.
 """
 
 import json
