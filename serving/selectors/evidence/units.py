@@ -22,16 +22,16 @@ from serving_prediction where project_id = %(project)s and FRESH group by arm, u
 """.replace("FRESH", FRESH)
 _MOMENTS = """
 with fresh as (ANSWERS),
-both_times as (
-    select * from fresh
-    union all
+kept as (
     select arm, unit, answers, failed, timed, ms from serving_unitcounts
     where rollout_id = %(rollout)s and %(since)s::timestamptz is not null
 ),
 units as (
-    select arm, unit, sum(failed)::float8 / sum(answers)::float8 as errors,
-        sum(ms) / nullif(sum(timed), 0)::float8 as latency
-    from both_times group by arm, unit
+    select arm, (coalesce(fresh.failed, 0) + coalesce(kept.failed, 0))::float8
+            / (coalesce(fresh.answers, 0) + coalesce(kept.answers, 0)) as errors,
+        (coalesce(fresh.ms, 0) + coalesce(kept.ms, 0))
+            / nullif(coalesce(fresh.timed, 0) + coalesce(kept.timed, 0), 0) as latency
+    from fresh full join kept using (arm, unit)
 )
 select arm, count(*) as units, sum(errors) as errors, sum(errors ^ 2) as errors2, count(latency) as timed,
     sum(latency) as latency, sum(latency ^ 2) as latency2,
