@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.e2e.browser import chromium
+from tests.emptying import emptied_quickly
 from tests.once import once
 
 PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -43,6 +44,12 @@ def django_db_modify_db_settings(
 
     once("migrated", migrate)
     connection.settings_dict["TEST"]["TEMPLATE"] = connection.settings_dict["NAME"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_quickly() -> Iterator[None]:
+    with emptied_quickly():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
+import psycopg
 import pytest
 
 from config.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -34,7 +35,7 @@ def _own() -> None:
     # A run that is asked to end, by a time limit say, leaves no server behind.
     signal.signal(signal.SIGTERM, _end)
     os.environ.update(
-        DATABASE_URL=postgres.start("quern"),
+        DATABASE_URL=_hasty(postgres.start("quern")),
         REDIS_URL=redis.start(),
         QUERN_DATA_DIR=str(folder / "data"),
         QUERN_TEST_RUN=str(folder),
@@ -44,6 +45,15 @@ def _own() -> None:
     )
     os.environ.pop("QUERN_STORAGE", None)
     os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"].replace("unix://", "redis+socket://")
+
+
+def _hasty(url: str) -> str:
+    """The server waits for no disk: its files go at the end, and no test cuts off the power."""
+    with psycopg.connect(url, autocommit=True) as server:
+        for name, value in {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}.items():
+            server.execute(f"alter system set {name} = {value}")
+        server.execute("select pg_reload_conf()")
+    return url
 
 
 def _share() -> None:
