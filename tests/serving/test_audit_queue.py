@@ -85,12 +85,13 @@ def test_what_a_live_rollout_drew_comes_first_and_what_only_ended_ones_drew_is_a
 def test_of_too_many_drawn_images_each_is_given_up_with_the_same_chance() -> None:
     project = factories.project()
     items = [factories.item(project) for _ in range(40)]
+    digests = [item.digest for item in items]
+    # The first is picked, not drawn.
+    chances = {digest: 0.1 + 0.8 * (number % 2) for number, digest in enumerate(digests) if number}
     stayed = Counter[int]()
     for _ in range(200):
         Wanted.objects.all().delete()
-        for number, item in enumerate(items):
-            chances = {item.digest: 0.1 + 0.8 * (number % 2)} if number else {}
-            items_want(project=project, digests=[item.digest], kind="audit", reason="", inclusion=chances)
+        items_want(project=project, digests=digests, kind="audit", reason="", inclusion=chances)
         assert wanted_thin(project=project, most=10) == 29
         stayed.update(Wanted.objects.values_list("item_id", flat=True))
         assert wanted_thin(project=project, most=10) == 0
