@@ -50,16 +50,26 @@ def pngs(count: int) -> list[tuple[bytes, str]]:
 def digits_project(count: int = 120, holdout_every: int = 4) -> tuple[Project, dict[int, str]]:
     """The project, whose items came a minute ago, and the true label of each item."""
     project = factories.project(labels=DIGITS)
-    truth = {}
-    for number, (data, label) in enumerate(pngs(count)):
-        split = Item.Split.HOLDOUT if number % holdout_every == 0 else Item.Split.POOL
-        truth[factories.item(project, split, data).pk] = label
+    found = pngs(count)
+    wanted = [
+        (Item.Split.POOL if number % holdout_every else Item.Split.HOLDOUT, data)
+        for number, (data, _) in enumerate(found)
+    ]
+    made = factories.items(project, wanted)
+    truth = {item.pk: label for item, (_, label) in zip(made, found, strict=True)}
     Item.objects.filter(project=project).update(created_at=timezone.now() - timedelta(minutes=1))
     return project, truth
 
 
-def embed_all() -> None:
+def embed_all(method: str = "transfer") -> None:
+    """Of every project. Learners that are made here learn by `method`.
+
+    Those of new projects compare methods, a second of a processor or more each time: only tests of what comes
+    of that wait for it.
+    """
+    known = list(Learner.objects.values_list("pk", flat=True))
     learners_ensure()
+    Learner.objects.exclude(pk__in=known).update(method=method)
     shards_plan()
     for shard_id in shards_to_send():
         assert shard_embed(shard_id=shard_id)

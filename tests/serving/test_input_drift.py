@@ -44,8 +44,7 @@ def shuffled() -> Digits:
 def digits(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr(drift, "WINDOW", WINDOW)
     project = factories.project(labels=DIGITS)
-    for data, _ in shuffled()[:POOL]:
-        factories.item(project, data=data)
+    factories.items(project, [(Item.Split.POOL, data) for data, _ in shuffled()[:POOL]])
     embedded()
     with service_of(project, trained(project, labels=300)) as made:
         yield made
@@ -199,8 +198,7 @@ def test_a_reference_costs_a_request_no_statement_follows_a_growing_pool_and_may
     first = DriftReference.objects.get()
     assert (first.images, first.error) == (POOL, "")
     for more, anew in ((drawn[POOL : POOL + 30], False), (drawn[POOL + 30 : POOL + 70], True)):
-        for data in more:
-            factories.item(digits.project, data=data)
+        factories.items(digits.project, [(Item.Split.POOL, data) for data in more])
         embedded()
         assert references_due()
         make_references()

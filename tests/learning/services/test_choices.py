@@ -28,7 +28,7 @@ def compared() -> MethodChoice:
 
 def test_methods_are_compared_after_a_training_and_again_when_the_labels_have_grown_by_a_quarter() -> None:
     project, truth = digits_project(120)
-    embed_all()
+    embed_all("auto")
     label_items(project, truth, 30)
     first = trained(project)
     assert first.method == "auto"
@@ -60,7 +60,7 @@ def test_methods_are_compared_after_a_training_and_again_when_the_labels_have_gr
 
 def test_it_is_compared_anew_for_other_classes_and_never_for_a_method_that_a_person_chose() -> None:
     project, truth = digits_project(80)
-    embed_all()
+    embed_all("auto")
     label_items(project, truth, 30)
     learner_update(learner=learner_of(project), method="transfer")
     assert trained(project).card["config"] == {}
