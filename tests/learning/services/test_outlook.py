@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_page_says_what_more_labels_would_add_and_when_to_stop() -> None:
-    project, truth = digits_project(400)
+    project, truth = digits_project(260)
     embed_all()
     label_items(project, truth, 60, Item.Split.HOLDOUT)
     sentences = []
@@ -46,7 +46,7 @@ def test_the_page_says_what_more_labels_would_add_and_when_to_stop() -> None:
 
 
 def test_when_only_the_proof_is_missing_most_questions_are_blind(monkeypatch: pytest.MonkeyPatch) -> None:
-    project, truth = digits_project(300)
+    project, truth = digits_project(200)
     embed_all()
     label_items(project, truth, 12, Item.Split.HOLDOUT)
     for _ in range(4):

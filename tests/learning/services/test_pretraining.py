@@ -197,6 +197,7 @@ def test_minutes_become_epochs_before_it_begins(monkeypatch: pytest.MonkeyPatch)
     # Measuring takes no more than its part of the minutes.
     monkeypatch.setattr("learning.services.features.MEASURING", 1e-6)
     run = pretraining_request(project=project, method="vicreg", minutes=0.1)
+    PretrainingRun.objects.filter(pk=run.pk).update(config={**run.config, "minutes": 0.02})
     assert pretraining_do(run_id=run.pk)
     run.refresh_from_db()
     (plot,) = batch_plots(run)
