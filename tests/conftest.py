@@ -15,7 +15,25 @@ from tests.e2e.browser import chromium
 from tests.emptying import emptied_quickly
 from tests.once import once
 
+# Of those that need the demo one begins, and makes it; the others come when it is there.
+LONGEST = (
+    "tests/e2e/test_loop.py",
+    "tests/config/test_up.py",
+    "tests/serving/test_schemathesis.py",
+    "tests/serving/test_input_drift.py",
+    "tests/learning/services/test_pretraining.py",
+    "tests/e2e/test_worker_kills.py",
+    "tests/e2e/test_kills.py",
+    "tests/e2e/test_rules.py",
+)
 PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: no process is left with one of them when the others have ended."""
+    place = {file: number for number, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.location[0], len(place)))
 
 
 @pytest.fixture(autouse=True)
