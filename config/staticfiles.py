@@ -10,8 +10,8 @@ from django.core.management import call_command
 
 
 class QuernStaticFilesConfig(StaticFilesConfig):
-    # plotly's folder holds more than the one file that pages load.
-    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "widgetbundle.js", "datasets"]
+    # plotly's folder holds more than the one file that pages load, and no page shows the schema by ReDoc.
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "widgetbundle.js", "datasets", "redoc"]
 
 
 def collect_if_changed() -> None:
