@@ -79,7 +79,7 @@ def test_a_project_deleted_while_methods_are_compared_ends_it_quietly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project, truth = digits_project(60)
-    embed_all()
+    embed_all("auto")
     label_items(project, truth, 20)
     trained(project)
     made = MethodChoice.objects.get()
@@ -98,7 +98,7 @@ def test_a_comparison_that_fails_is_told_and_tried_again_with_more_labels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project, truth = digits_project(80)
-    embed_all()
+    embed_all("auto")
     label_items(project, truth, 20)
     trained(project)
     (sent,) = works_to_send(MethodChoice)
@@ -115,7 +115,7 @@ def test_a_comparison_that_fails_is_told_and_tried_again_with_more_labels(
 
 def test_labels_too_few_to_compare_by_leave_nothing_chosen() -> None:
     project, truth = digits_project(60)
-    embed_all()
+    embed_all("auto")
     label_items(project, truth, 2)
     first = trained(project)
     assert first.card["note"] == "Prototypes: no label has two examples yet to compare methods by."
