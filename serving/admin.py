@@ -19,6 +19,8 @@ from serving.models import (
     Prediction,
     Rollout,
     TrafficPolicy,
+    UnitCounts,
+    UnitsCounted,
 )
 from serving.services.keys import key_revoke
 
@@ -110,6 +112,17 @@ class DriftReferenceAdmin(ReadOnlyAdmin):
 class OfferAdmin(ReadOnlyAdmin):
     list_display = ["id", "rollout", "item", "votes", "created_at"]
     show_full_result_count = False
+
+
+@admin.register(UnitCounts)
+class UnitCountsAdmin(ReadOnlyAdmin):
+    list_display = ["rollout", "arm", "unit", "answers", "failed"]
+    show_full_result_count = False
+
+
+@admin.register(UnitsCounted)
+class UnitsCountedAdmin(ReadOnlyAdmin):
+    list_display = ["rollout", "until", "rows"]
 
 
 @admin.register(TrafficPolicy)

@@ -42,6 +42,8 @@ def test_a_manager_writes_rules_and_a_model_is_trained_from_them() -> None:
         page.wait_for_url(stack.url + "/")
         page.goto(f"{stack.url}/projects/digits/learner/")
         expect(page.locator("[name=method][value=weak-supervision]")).to_be_disabled()
+        page.check("[name=method][value=transfer]")
+        page.get_by_role("button", name="Save").click()
         page.get_by_role("link", name="Rules").click()
         rules = page.url
         page.get_by_role("link", name="New rule").click()

@@ -32,8 +32,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def open_page(page: Page, live_server: LiveServer, project: Project, user: User) -> None:
-    # The first request of a run loads the whole application.
-    page.goto(f"{live_server.url}/projects/{project.slug}/label/", timeout=90_000)
+    page.goto(f"{live_server.url}/projects/{project.slug}/label/", timeout=90_000)  # loads all of it
     page.fill("input[name=username]", user.username)
     page.fill("input[name=password]", PASSWORD)
     page.press("input[name=password]", "Enter")
@@ -67,6 +66,28 @@ def test_a_digit_is_on_its_own_key(live_server: LiveServer, page: Page) -> None:
     saved(page, 1)
     assert first in [item.pk for item in shown]
     assert said(project) == {first: "7"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_undone_stays_next_whatever_a_request_said(live_server: LiveServer, page: Page) -> None:
+    project = factories.project(holdout_queue_share=0.0)
+    items = {factories.item(project).pk for _ in range(8)}
+    open_page(page, live_server, project, factories.member(project))
+    page.keyboard.press("1")
+    saved(page, 1)
+    second = current(page)
+    late: list[Route] = []
+    page.route("**/leases", lambda route: late.append(route))
+    page.keyboard.press("1")  # and more images are asked for
+    saved(page, 2)
+    answer = late[0].fetch()  # by now the server knows both as answered
+    for _ in range(2):
+        page.keyboard.press("z")
+    assert current(page) in items - {second}
+    with page.expect_response("**/leases"):
+        late[0].fulfill(response=answer)
+    page.keyboard.press("1")
+    assert current(page) == second
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,7 @@
 """The rules' pages, as a manager walks through them."""
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -117,6 +118,7 @@ def test_a_rule_is_edited_switched_off_and_deleted() -> None:
 
 
 def test_a_preview_asks_a_worker_and_shows_what_came_out() -> None:
+    cache.clear()  # of workers that other tests have heard from
     project, _, _ = shelves(40, wrong=0.0)
     manager = manager_of(project)
     base = f"/projects/{project.slug}/rules/"

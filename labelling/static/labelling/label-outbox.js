@@ -37,6 +37,11 @@ export class Outbox extends EventTarget {
     return this.#entries.filter((entry) => entry.kind === "answer").map((entry) => entry.item);
   }
 
+  /** What an answer or an undoing is on the way for. */
+  get unsettled() {
+    return this.#entries.map((entry) => entry.item);
+  }
+
   add(entry) {
     this.#made += 1;
     const order = `${String(Date.now()).padStart(15, "0")}.${String(this.#made).padStart(6, "0")}`;

@@ -25,6 +25,7 @@ export class Supply extends EventTarget {
   #outbox;
   #ready = [];
   #asking = null;
+  #back = new Set(); // what was taken up again since the last request began
   current = null;
   failure = null;
 
@@ -50,6 +51,7 @@ export class Supply extends EventTarget {
 
   /** Show this one instead of the current, which waits its turn. */
   putFirst(item) {
+    this.#back.add(item.item);
     if (this.current && this.current !== item) this.#ready.unshift(this.current);
     this.#ready = this.#ready.filter((one) => one.item !== item.item);
     this.current = item;
@@ -70,10 +72,15 @@ export class Supply extends EventTarget {
   async #ask() {
     try {
       const missing = Math.max(0, FULL - this.#ready.length - (this.current ? 1 : 0));
+      const unsettled = this.#outbox.unsettled;
       const holding = [...new Set([...this.#atHand(), ...this.#outbox.items])];
+      this.#back.clear();
       const answer = await post(this.#url, { annotator: this.#annotator, count: missing, holding });
       this.failure = null;
-      this.#renew(holding, new Set(answer.held), performance.now() + answer.expires_in * 1000);
+      // The server may have seen as answered what was undone meanwhile.
+      const settling = new Set([...unsettled, ...this.#outbox.unsettled, ...this.#back]);
+      const asked = holding.filter((item) => !settling.has(item));
+      this.#renew(asked, new Set(answer.held), performance.now() + answer.expires_in * 1000);
       // What was answered or taken up while the request was under way is not taken twice.
       const known = new Set([...holding, ...this.#atHand(), ...this.#outbox.items]);
       for (const leased of answer.items) if (!known.has(leased.item)) this.#ready.push(prepared(leased));
