@@ -82,8 +82,8 @@ def _measure(rows: int, units: int, modes: list[str]) -> None:
     import django  # noqa: PLC0415  # after the environment
 
     django.setup()
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
+    from django.core.management import call_command  # noqa: PLC0415  # after the set-up
+    from django.db import connection  # noqa: PLC0415  # after the set-up
 
     call_command("migrate", verbosity=0)
     found, claims = [], []
@@ -106,8 +106,8 @@ def _measure(rows: int, units: int, modes: list[str]) -> None:
 
 
 def _looks(rollout: object) -> list[float]:
-    from serving.models import Rollout  # noqa: PLC0415
-    from serving.services.rollout_rules import evidence_gathered  # noqa: PLC0415
+    from serving.models import Rollout  # noqa: PLC0415  # after the set-up
+    from serving.services.rollout_rules import evidence_gathered  # noqa: PLC0415  # after the set-up
 
     assert isinstance(rollout, Rollout)
     took = []
@@ -119,15 +119,15 @@ def _looks(rollout: object) -> list[float]:
 
 
 def _rollout(mode: str, rows: int, units: int) -> object:
-    from django.db import connection  # noqa: PLC0415
-    from django.utils import timezone  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415  # after the set-up
+    from django.utils import timezone  # noqa: PLC0415  # after the set-up
 
-    from learning.models import Learner  # noqa: PLC0415
-    from serving.core.modes import State, mode_named  # noqa: PLC0415
-    from serving.core.records import to_json  # noqa: PLC0415
-    from serving.models import Arm, Rollout  # noqa: PLC0415
-    from tests.factories import project as made_project  # noqa: PLC0415
-    from tests.serving.trained import bare_version  # noqa: PLC0415
+    from learning.models import Learner  # noqa: PLC0415  # after the set-up
+    from serving.core.modes import State, mode_named  # noqa: PLC0415  # after the set-up
+    from serving.core.records import to_json  # noqa: PLC0415  # after the set-up
+    from serving.models import Arm, Rollout  # noqa: PLC0415  # after the set-up
+    from tests.factories import project as made_project  # noqa: PLC0415  # after the set-up
+    from tests.serving.trained import bare_version  # noqa: PLC0415  # after the set-up
 
     project = made_project(("cat", "dog"))
     question = project.questions.get()
