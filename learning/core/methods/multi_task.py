@@ -81,7 +81,8 @@ def _together_by(combine: str) -> Together:
     return fit
 
 
-@method(
+# Of one question there is nothing to combine: the same network, whatever the way.
+method(
     "multi-task-sum",
     title="Multi-task, plain sum",
     summary="as multi-task, but every question counts alike instead of the surer ones more; helps where one "
@@ -89,13 +90,9 @@ def _together_by(combine: str) -> Together:
     member="transfer",
     effort=8,
     together=_together_by("sum"),
-)
-def multi_task_sum(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
-    """The plain sum of the questions' losses."""
-    return together([data], {"combine": "sum", **config}, rng)[0]
-
-
-@method(
+)(multi_task)
+# Yu et al. 2020.
+method(
     "multi-task-pcgrad",
     title="Multi-task, PCGrad",
     summary="as multi-task, but what two questions pull in opposite directions is left out; helps where the "
@@ -103,10 +100,7 @@ def multi_task_sum(data: TrainingData, config: Mapping[str, Any], rng: np.random
     member="transfer",
     effort=8,
     together=_together_by("pcgrad"),
-)
-def multi_task_pcgrad(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
-    """Yu et al. 2020."""
-    return together([data], {"combine": "pcgrad", **config}, rng)[0]
+)(multi_task)
 
 
 def _examples(questions: Sequence[TrainingData]) -> tuple[Float32, list[np.ndarray]]:
