@@ -107,12 +107,7 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
         holdout_embeddings=embeddings.take(snapshot.holdout.rows),
         unlabelled=ids[unlabelled],
         rules=weak.record if weak else None,
-        draws=draws_measure(
-            learner=learner,
-            data=data,
-            items=ids[snapshot.pool.rows],
-            config=config,
-        ),
+        draws=draws_measure(learner=learner, data=data, items=ids[snapshot.pool.rows], config=config),
         others=[other.snapshot for other in others],
     )
 
