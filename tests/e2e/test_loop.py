@@ -54,7 +54,7 @@ def label_current(page: Page, truth: dict[str, str]) -> str:
 
 
 def accuracy(page: Page) -> tuple[float, ...] | None:
-    """The accuracy on show with its interval, which more labels narrow even where it is 1 before and after."""
+    """The accuracy on show and its interval, which more labels narrow even where it stays 1."""
     found = page.locator("[data-accuracy]").first
     names = ("data-accuracy", "data-low", "data-high")
     return tuple(float(found.get_attribute(of) or "nan") for of in names) if found.count() else None
