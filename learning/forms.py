@@ -75,3 +75,29 @@ class LearnerForm(forms.Form):
         help_text="1 trains after every label; more leaves more of the machine to others.",
         error_messages=ERRORS,
     )
+    training_seconds = forms.FloatField(
+        label="Time for one training (seconds)",
+        min_value=1,
+        max_value=86_400,
+        error_messages={
+            "required": "Say how many seconds one training may take: 300 is usual.",
+            "invalid": "Write the time as a number of seconds, such as 300.",
+            "min_value": "Give a training at least 1 second.",
+            "max_value": "Give a training at most 86,400 seconds, which are a day.",
+        },
+        help_text="It is planned by the number of labels. A method that takes longer learns from fewer of "
+        "the images without a label, or gives way to transfer, which always runs; the version says so.",
+    )
+    training_megabytes = forms.IntegerField(
+        label="Memory for one training (MB)",
+        min_value=10,
+        max_value=1_000_000,
+        error_messages={
+            "required": "Say how much memory one training may take: 2000 MB are usual.",
+            "invalid": "Write the memory as a whole number of megabytes, such as 2000.",
+            "min_value": "Give a training at least 10 MB.",
+            "max_value": "Give a training at most 1,000,000 MB.",
+        },
+        help_text="For the features it learns from and what it makes of them, beside what a worker "
+        "always holds.",
+    )

@@ -19,13 +19,16 @@ from learning.core.strategies import STRATEGIES, Strategy
 from learning.models import Learner
 from learning.policy_selectors import augmentations_of
 from learning.selectors import backbones_of, learner_of, learners_of, methods_offered
-from learning.services.learners import learner_update
+from learning.services.learners import MEGABYTES, SECONDS, learner_update
 
 NOT_YET = "The learner is not set up yet: a worker does it within a second. Ask again then."
 QUESTION = OpenApiParameter(
     "question", str, description="The key of one of the project's questions; the first one's if left out."
 )
-CHANGED = ("enabled", "strategy", "method", "backbone", "augmentation", "retrain_after", "target")
+CHANGED = (
+    *("enabled", "strategy", "method", "backbone", "augmentation", "retrain_after", "target"),
+    *("training_seconds", "training_megabytes"),
+)
 
 
 class ChoiceSerializer(serializers.Serializer[dict[str, Any]]):
@@ -49,6 +52,8 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     method = serializers.CharField()
     retrain_after = serializers.IntegerField(min_value=1)
     target = serializers.FloatField(min_value=0.5, max_value=0.999)
+    training_seconds = serializers.FloatField(min_value=SECONDS[0], max_value=SECONDS[1])
+    training_megabytes = serializers.IntegerField(min_value=MEGABYTES[0], max_value=MEGABYTES[1])
     outlook = serializers.JSONField(read_only=True)
     backbone = serializers.CharField()
     augmentation = serializers.CharField()

@@ -30,6 +30,16 @@ class Learner(models.Model):
         validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
         help_text="The accuracy to reach: labelling may stop once it is proven.",
     )
+    training_seconds = models.FloatField(
+        default=300.0,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="What one training may take, as planned by the number of labels.",
+    )
+    training_megabytes = models.PositiveIntegerField(
+        default=2_000,
+        validators=[MinValueValidator(10), MaxValueValidator(1_000_000)],
+        help_text="The memory that one training may take.",
+    )
     seed = models.PositiveIntegerField(default=random_seed)
     # Training has seen the annotations up to this id; the tick compares it with the newest one.
     trained_through = models.BigIntegerField(default=0, editable=False)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from threadpoolctl import threadpool_limits
 
-from learning.core.methods.auto import NAME, choice
+from learning.core.methods.auto import NAME, SECONDS, choice
 from learning.core.methods.base import FALLBACK
 from learning.models import Learner, MethodChoice, ModelVersion, Work
 from learning.services.backbones import backbone_artifact
@@ -69,9 +69,12 @@ def _do(work: MethodChoice) -> None:
     known = labelled_read(learner)
     found = None
     if learner.method == NAME and known.trainable:
-        data, _ = training_data(learner, known, work_ticker(work, "methods"))
+        tick = work_ticker(work, "methods")
+        # As much as there is memory for: what there is time for, comparing plans itself.
+        lesson = training_data(learner, known, tick, method=NAME, seconds=np.inf)
+        seconds = min(SECONDS, learner.training_seconds)
         # The learner's seed: the choice that a training would come to by itself.
-        found = choice(data, {}, np.random.default_rng(learner.seed))
+        found = choice(lesson.data, {"seconds": seconds}, np.random.default_rng(learner.seed))
     newest = ModelVersion.objects.filter(learner=learner).order_by("-number").first()
     used = newest.card["config"].get("chosen", {}).get("method") if newest else None
     with transaction.atomic():

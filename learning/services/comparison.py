@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from labelling.models import Item, Project
 from labelling.selectors import labelled
 from learning.core.methods import METHODS, Head, TrainingData
-from learning.core.methods.auto import fit_seconds
+from learning.core.methods.budget import fit_seconds
 from learning.core.methods.folds import HeldOut, Rows, best_of, folds, held_out
 from learning.selectors import learner_of
 from learning.services.artifacts import embedder_load

@@ -42,17 +42,32 @@ class Draws:
         }
 
 
+def draws_fits(learner: Learner, name: str) -> int:
+    """How often `draws_measure` fits this method: not at all in a project with a hold-out."""
+    if learner.project.holdout_share > 0:
+        return 0
+    return SLOW_FOLDS if METHODS[name].effort > SLOW else FOLDS
+
+
 def draws_measure(
-    *, learner: Learner, data: TrainingData, items: NDArray[np.int64], config: Mapping[str, Any]
+    *,
+    learner: Learner,
+    method: str,
+    data: TrainingData,
+    items: NDArray[np.int64],
+    config: Mapping[str, Any],
 ) -> Draws | None:
     """The accuracy that `data`, people's labels of `items` (n,) first, teaches, on the project's images, by
-    the learner's method with these settings.
+    the method with these settings.
 
     It is that of models from 4 labels in 5, of this question alone, so a little low. An item whose class has
     no other example counts as wrong; one that was only skipped does not count. None for a project with a
     hold-out, and as long as nothing was drawn at random or no class has two labels.
     """
-    if learner.project.holdout_share > 0:
+    # What was chosen from all labels is held to: choosing anew without a fold's labels would take as often
+    # as long (tried on digits, outside the project: no difference beyond chance).
+    folds = draws_fits(learner, config["chosen"]["method"] if "chosen" in config else method)
+    if not folds:
         return None
     row_of = {item: row for row, item in enumerate(items.tolist())}
     asked = asked_in_order(learner.question)
@@ -61,15 +76,11 @@ def draws_measure(
     drawn = np.array([drawn for _, drawn in order], bool)
     if not drawn.any():
         return None
-    method = METHODS[learner.method]
-    # What was chosen from all labels is held to: choosing anew without a fold's labels would take as often
-    # as long (tried on digits, outside the project: no difference beyond chance).
-    chosen = METHODS[config["chosen"]["method"]] if "chosen" in config else method
     seed = np.random.default_rng([learner.seed, 1]).integers(2**63)
     logits, held = cross_fitted(
-        lambda part: method.fit(part, config, np.random.default_rng(seed)),
+        lambda part: METHODS[method].fit(part, config, np.random.default_rng(seed)),
         data,
-        SLOW_FOLDS if chosen.effort > SLOW else FOLDS,
+        folds,
         np.random.default_rng([learner.seed, 2]),
     )
     judged = rows[drawn & held[rows]]

@@ -10,9 +10,12 @@ from learning.policy_selectors import augmentations_of
 from learning.selectors import backbones_of, methods_lacking, methods_offered
 from learning.services.runs import trainings_end
 
+# What one training may be allowed: seconds, megabytes.
+SECONDS = (1.0, 86_400.0)
+MEGABYTES = (10, 1_000_000)
 RECIPE = (
     *("enabled", "backbone", "method", "strategy", "augmentation"),
-    *("retrain_after", "queue_length", "target"),
+    *("retrain_after", "queue_length", "target", "training_seconds", "training_megabytes"),
 )
 
 
@@ -41,6 +44,8 @@ def learner_update(
     augmentation: str | None = None,
     retrain_after: int | None = None,
     target: float | None = None,
+    training_seconds: float | None = None,
+    training_megabytes: int | None = None,
     enabled: bool | None = None,
 ) -> Learner:
     """Change the recipe and ask for a new ranking, which follows although no label has come; a learner that
@@ -63,6 +68,12 @@ def learner_update(
         raise ValidationError(f"Retraining after {retrain_after} labels cannot be: give a number from 1 on.")
     if target is not None and not 0.5 <= target <= 0.999:
         raise ValidationError(f"An accuracy of {100 * target:g}% cannot be aimed at: give 50 to 99.9%.")
+    if training_seconds is not None and not SECONDS[0] <= training_seconds <= SECONDS[1]:
+        raise ValidationError(f"A training cannot be given {training_seconds:g} seconds: give 1 to 86,400.")
+    if training_megabytes is not None and not MEGABYTES[0] <= training_megabytes <= MEGABYTES[1]:
+        raise ValidationError(
+            f"A training cannot be given {training_megabytes:,} megabytes: give 10 to 1,000,000."
+        )
     wanted = {
         "strategy": strategy,
         "method": method,
@@ -70,6 +81,8 @@ def learner_update(
         "augmentation": augmentation,
         "retrain_after": retrain_after,
         "target": target,
+        "training_seconds": training_seconds,
+        "training_megabytes": training_megabytes,
         "enabled": enabled,
     }
     # Only these columns: what training writes meanwhile must stand.

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import numpy as np
 from django.db import transaction
@@ -15,7 +16,7 @@ from learning.core.stopping import StopState
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner, ModelVersion, Round, TrainingRun
 from learning.services.choices import choice_ensure, method_config
-from learning.services.draws import draws_measure
+from learning.services.draws import draws_fits, draws_measure
 from learning.services.lanes import queue_of_lanes
 from learning.services.other_answers import other_answers
 from learning.services.outlook import Outlook, outlook_of, probes_of
@@ -93,11 +94,22 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
     work_owned(
         run, stage=f"training on {count:,} labels", snapshot=snapshot.digest, through_annotation=through
     )
-    data, unlabelled = training_data(learner, read, work_ticker(run, f"training on {count:,} labels"))
-    others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=data.parts)
     # The learner's seed, not the run's: the same labels give the same model, whichever run trains it.
     config = method_config(learner)
-    head = fit_questions(learner.method, [data, *(other.data for other in others)], config, learner.seed)[0]
+    asked = config["chosen"]["method"] if config else learner.method
+    lesson = training_data(
+        learner,
+        read,
+        work_ticker(run, f"training on {count:,} labels"),
+        method=asked,
+        seconds=learner.training_seconds,
+        fits=1 + draws_fits(learner, asked),
+    )
+    data, may = lesson.data, lesson.granted
+    method, config = (learner.method, config) if may.method == asked else (may.method, {})
+    others = other_answers(learner=learner, ids=ids, take=embeddings.take, parts=data.parts)
+    head = fit_questions(method, [data, *(other.data for other in others)], config, learner.seed)[0]
+    head = replace(head, note=" ".join(note for note in (head.note, may.note) if note))
     draft = version_draft(
         learner=learner,
         snapshot=snapshot,
@@ -105,16 +117,18 @@ def _train(run: TrainingRun, ask_for_help: AskForHelp) -> bool:
         config=config,
         holdout_items=ids[snapshot.holdout.rows],
         holdout_embeddings=embeddings.take(snapshot.holdout.rows),
-        unlabelled=ids[unlabelled],
+        unlabelled=ids[lesson.unlabelled],
         rules=weak.record if weak else None,
-        draws=draws_measure(learner=learner, data=data, items=ids[snapshot.pool.rows], config=config),
+        draws=draws_measure(
+            learner=learner, method=method, data=data, items=ids[snapshot.pool.rows], config=config
+        ),
         others=[other.snapshot for other in others],
     )
 
     work_owned(run, stage="ranking the pool")
     # Members learn from people's labels only: rules alone have nothing to disagree on.
     asks_committee = "committee" in STRATEGIES[learner.strategy].needs and snapshot.trainable
-    committee = fit_committee(METHODS[learner.method], data, {}, rng) if asks_committee else []
+    committee = fit_committee(METHODS[method], data, {}, rng) if asks_committee else []
     model = Model(head, committee, snapshot.classes, draft.temperature)
     ranking = pool_rank(run=run, known=known, model=model, rng=rng, ask_for_help=ask_for_help)
     labelled = np.concatenate([snapshot.pool.rows, snapshot.holdout.rows])

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labelling.models import Project
 from labelling.selectors import pool_sample
 from learning.core.methods import METHODS, TrainingData
 from learning.core.methods.base import Tick
+from learning.core.methods.budget import Budget, Granted, Size, granted
 from learning.models import Learner
 from learning.services.backbones import backbone_artifact
 from learning.services.pool_embeddings import PoolEmbeddings, embeddings_open
@@ -29,6 +31,13 @@ class Labelled:
         return self.snapshot.trainable or (self.weak is not None and self.weak.trainable)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    data: TrainingData
+    unlabelled: NDArray[np.int64]  # (U,), rows of the items that it has without a label
+    granted: Granted
+
+
 def labelled_read(learner: Learner) -> Labelled:
     embeddings = embeddings_open(project=learner.project, backbone=learner.backbone)
     snapshot = snapshot_take(question=learner.question, embedded=embeddings.ids)
@@ -36,13 +45,23 @@ def labelled_read(learner: Learner) -> Labelled:
     return Labelled(embeddings, snapshot_with_rules(snapshot, weak), weak)
 
 
-def training_data(learner: Learner, known: Labelled, tick: Tick) -> tuple[TrainingData, NDArray[np.int64]]:
-    """What the learner's method learns from, and the rows (U,) of the items that it has without a label."""
+def training_data(
+    learner: Learner, known: Labelled, tick: Tick, *, method: str, seconds: float, fits: int = 1
+) -> Lesson:
+    """What a method learns from, in a fit that is done so many times, within these seconds and the learner's
+    memory.
+    """
     embeddings, snapshot = known.embeddings, known.snapshot
-    unlabelled = _unlabelled(learner, snapshot, embeddings.ids)
     rows, labels, votes = labels_with_rules(snapshot, known.weak)
+    labelled = embeddings.take(rows)
+    unlabelled = _unlabelled(learner.project, method, snapshot, embeddings.ids)
+    size = Size(len(rows), len(unlabelled), labelled.shape[1])
+    may = granted(method, size, Budget(seconds, learner.training_megabytes), fits)
+    if may.unlabelled < len(unlabelled):
+        drawn = np.random.default_rng(learner.seed).choice(len(unlabelled), may.unlabelled, replace=False)
+        unlabelled = unlabelled[np.sort(drawn)]
     data = TrainingData(
-        embeddings.take(rows),
+        labelled,
         labels,
         len(snapshot.classes),
         unlabelled=embeddings.take(unlabelled) if len(unlabelled) else None,
@@ -52,16 +71,18 @@ def training_data(learner: Learner, known: Labelled, tick: Tick) -> tuple[Traini
         votes=votes,
         tick=tick,
     )
-    return data, unlabelled
+    return Lesson(data, unlabelled, may)
 
 
-def _unlabelled(learner: Learner, snapshot: Snapshot, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+def _unlabelled(
+    project: Project, method: str, snapshot: Snapshot, ids: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Rows (U,) of the pool's items that the snapshot has no label of, for a method that learns from them: of
     a big pool a sample.
 
     The hold-out is not among them: not even its pictures are trained on.
     """
-    if "unlabelled" not in METHODS[learner.method].uses:
+    if "unlabelled" not in METHODS[method].uses:
         return np.empty(0, np.int64)
-    rows = rows_of(np.array(pool_sample(learner.project, UNLABELLED), np.int64), ids)
+    rows = rows_of(np.array(pool_sample(project, UNLABELLED), np.int64), ids)
     return np.setdiff1d(rows[rows >= 0], snapshot.pool.rows)

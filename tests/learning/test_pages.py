@@ -162,6 +162,8 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
         "augmentation": "views",
         "retrain_after": "5",
         "target": "97",
+        "training_seconds": "20",
+        "training_megabytes": "150",
     }
 
     answer = manager.post(address, recipe)
@@ -169,13 +171,16 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
     assert answer.status_code == 302
     learner = learner_of(trained)
     assert (learner.strategy, learner.retrain_after, learner.enabled) == ("entropy", 5, True)
-    assert learner.target == 0.97
+    assert (learner.target, learner.training_seconds, learner.training_megabytes) == (0.97, 20, 150)
     assert due_run().learner == learner
-    refused = manager.post(address, {**recipe, "strategy": "guess", "retrain_after": "0"})
+    wrong = {"strategy": "guess", "retrain_after": "0", "training_seconds": "nan", "training_megabytes": "9"}
+    refused = manager.post(address, {**recipe, **wrong})
     assert refused.status_code == 422
     words = refused.content.decode()
     assert "There is no strategy &#x27;guess&#x27;; choose one of the list." in words
     assert "Train again after at least 1 new label." in words
+    assert "Write the time as a number of seconds, such as 300." in words
+    assert "Give a training at least 10 MB." in words
 
 
 def test_a_reviewer_reads_a_version_and_downloads_its_artifacts(trained: Project) -> None:

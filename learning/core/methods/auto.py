@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from learning.core import registry
 from learning.core.methods.base import FALLBACK, METHODS, NO_LABEL, Method, TrainingData, method, positive
+from learning.core.methods.budget import fit_seconds
 from learning.core.methods.folds import folds, held_out
 from learning.core.methods.head import Head
 
@@ -28,6 +29,7 @@ Parts = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
     welcomes={"soft", "unlabelled"},
     member="transfer",
     effort=80,
+    open_copies=4.5,  # of semi-supervised
 )
 def auto(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
     """The method by which labels held back in stratified cross-validation are likeliest; of equals transfer,
@@ -121,11 +123,6 @@ def planned(data: TrainingData, seconds: float) -> tuple[list[Method], list[Meth
         tried.append(entry)
         spent += takes
     return tried, late
-
-
-def fit_seconds(labels: int) -> float:
-    """Of transfer, with 1,728 features on one thread: 0.08 s at 40 labels, 0.4 s at 400."""
-    return 0.05 + 0.0008 * labels
 
 
 def _fit(entry: Method, seed: int, data: TrainingData) -> Head:

@@ -152,6 +152,7 @@ class Method:
     together: Together | None = None  # fits several questions at once: a method for projects that ask them
     welcomes: frozenset[str] = frozenset()  # fields that it uses where they are there
     open_seconds: float = 0.0  # what each open item adds to a fit, in seconds
+    open_copies: float = 0.0  # how often a fit holds the features of an open item besides the data
 
     @property
     def uses(self) -> frozenset[str]:
@@ -179,13 +180,14 @@ def method(
     unguarded: float | None = None,
     together: Together | None = None,
     open_seconds: float = 0.0,
+    open_copies: float = 0.0,
 ) -> Callable[[Fit], Fit]:
     """Register a function as a method.
 
     It may rely on what `needs` names being there; where it is not, FALLBACK fits and the head's note says so.
     Only a method that needs or `welcomes` `soft` sees rows without a person's label. `member`, itself if not
-    given, is a quicker method for committees, which fit several heads. `unguarded`, `effort` if not given,
-    and `open_seconds` let `auto` keep to its time.
+    given, is a quicker method for committees, which fit several heads. By `unguarded`, `effort` if not given,
+    `open_seconds` and `open_copies` fits are planned (`budget.py`).
     """
     wanted, welcome = frozenset(needs or ()), frozenset(welcomes or ())
 
@@ -213,6 +215,7 @@ def method(
             together,
             welcome,
             open_seconds,
+            open_copies,
         )
         registry.add(METHODS, entry, "method")
         return fit

@@ -30,6 +30,7 @@ FOLDS = 3
     member="transfer",
     effort=30,
     unguarded=8,
+    open_copies=2,  # of those that it takes its own word for
 )
 def self_training(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
     """Noisy student (Xie et al. 2020) in embedding space: a teacher labels the pool, its surest answers of

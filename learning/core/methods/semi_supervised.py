@@ -32,6 +32,7 @@ SHARE = 0.1
     member="transfer",
     effort=8,
     open_seconds=2e-4,  # 4 s with 20,000, where 1,300 take a quarter of a second
+    open_copies=4.5,
 )
 def semi_supervised(data: TrainingData, config: Mapping[str, Any], rng: np.random.Generator) -> Head:
     """Poisson learning (Calder et al. 2020) on a graph of neighbours, distilled to a linear head.

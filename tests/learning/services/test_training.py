@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,8 +170,38 @@ def test_every_method_trains_on_a_project_and_the_same_labels_give_the_same_bits
     assert version.method == method
     assert version.metrics["accuracy"] > 0.6
     unlabelled = Item.objects.filter(project=project, split=Item.Split.POOL).count() - 40
-    uses = "unlabelled" in METHODS[method].uses
+    # The automatic one has nothing compared yet, and uses transfer.
+    uses = method != "auto" and "unlabelled" in METHODS[method].uses
     assert version.card["unlabelled"]["items"] == (unlabelled if uses else 0)
     learner_update(learner=learner_of(project))
     assert run_train(run_id=due_run().pk)
     assert ModelVersion.objects.filter(project=project).count() == 1
+
+
+def test_a_training_keeps_to_the_time_and_memory_it_is_given_and_the_version_says_so() -> None:
+    project, truth = digits_project(420)
+    embed_all()
+    label_items(project, truth, 40)
+    label_items(project, truth, 20, Item.Split.HOLDOUT)
+    learner = learner_of(project)
+
+    def trained(**recipe: Any) -> ModelVersion:
+        learner_update(learner=learner, **recipe)
+        assert run_train(run_id=due_run().pk)
+        return ModelVersion.objects.filter(project=project).order_by("-number")[0]
+
+    transfer = trained(method="transfer")
+    less = trained(method="semi-supervised", training_megabytes=10)
+    unlabelled = Item.objects.filter(project=project, split=Item.Split.POOL).count() - 40
+    count = less.card["unlabelled"]["items"]
+    assert 200 <= count < unlabelled
+    assert f"It learned from {count} of {unlabelled} images without a label" in less.card["note"]
+    assert less.card["weights"] != transfer.card["weights"]
+
+    quick = trained(method="self-training", training_seconds=1)
+    assert quick.card["note"].endswith(
+        "Transfer instead of Self-training, which needs about 3 seconds of the 1 that a training may take."
+    )
+    assert quick.card["weights"] == transfer.card["weights"]
+    assert (quick.method, quick.card["unlabelled"]["items"]) == ("self-training", 0)
+    assert "Self-training" not in (trained(training_seconds=300).card["note"] or "")
