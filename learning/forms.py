@@ -90,12 +90,12 @@ class LearnerForm(forms.Form):
     )
     training_megabytes = forms.IntegerField(
         label="Memory for one training (MB)",
-        min_value=10,
+        min_value=20,
         max_value=1_000_000,
         error_messages={
             "required": "Say how much memory one training may take: 2000 MB are usual.",
             "invalid": "Write the memory as a whole number of megabytes, such as 2000.",
-            "min_value": "Give a training at least 10 MB.",
+            "min_value": "Give a training at least 20 MB.",
             "max_value": "Give a training at most 1,000,000 MB.",
         },
         help_text="For the features it learns from and what it makes of them, beside what a worker "

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='learner',
             name='training_megabytes',
-            field=models.PositiveIntegerField(default=2000, help_text='The memory that one training may take.', validators=[django.core.validators.MinValueValidator(10), django.core.validators.MaxValueValidator(1000000)]),
+            field=models.PositiveIntegerField(default=2000, help_text='The memory that one training may take.', validators=[django.core.validators.MinValueValidator(20), django.core.validators.MaxValueValidator(1000000)]),
         ),
         migrations.AddField(
             model_name='learner',

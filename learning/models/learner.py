@@ -37,7 +37,7 @@ class Learner(models.Model):
     )
     training_megabytes = models.PositiveIntegerField(
         default=2_000,
-        validators=[MinValueValidator(10), MaxValueValidator(1_000_000)],
+        validators=[MinValueValidator(20), MaxValueValidator(1_000_000)],
         help_text="The memory that one training may take.",
     )
     seed = models.PositiveIntegerField(default=random_seed)

@@ -12,7 +12,7 @@ from learning.services.runs import trainings_end
 
 # What one training may be allowed: seconds, megabytes.
 SECONDS = (1.0, 86_400.0)
-MEGABYTES = (10, 1_000_000)
+MEGABYTES = (20, 1_000_000)
 RECIPE = (
     *("enabled", "backbone", "method", "strategy", "augmentation"),
     *("retrain_after", "queue_length", "target", "training_seconds", "training_megabytes"),
@@ -72,7 +72,7 @@ def learner_update(
         raise ValidationError(f"A training cannot be given {training_seconds:g} seconds: give 1 to 86,400.")
     if training_megabytes is not None and not MEGABYTES[0] <= training_megabytes <= MEGABYTES[1]:
         raise ValidationError(
-            f"A training cannot be given {training_megabytes:,} megabytes: give 10 to 1,000,000."
+            f"A training cannot be given {training_megabytes:,} megabytes: give 20 to 1,000,000."
         )
     wanted = {
         "strategy": strategy,

@@ -180,7 +180,7 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
     assert "There is no strategy &#x27;guess&#x27;; choose one of the list." in words
     assert "Train again after at least 1 new label." in words
     assert "Write the time as a number of seconds, such as 300." in words
-    assert "Give a training at least 10 MB." in words
+    assert "Give a training at least 20 MB." in words
 
 
 def test_a_reviewer_reads_a_version_and_downloads_its_artifacts(trained: Project) -> None:

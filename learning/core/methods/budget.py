@@ -9,7 +9,10 @@ from learning.core import registry
 from learning.core.methods.base import FALLBACK, METHODS, Method
 
 FLOAT = 4  # bytes
-# How often a fit holds the features of the labelled items besides the data: 3.1 times (transfer) to 4.3.
+# Megabytes that even the smallest fit takes: what the libraries work in.
+LEAST_MEGABYTES = 12.0
+# How often a fit holds the features of the labelled items besides the data; `benchmarks.fits` holds the plan
+# against what is taken.
 LABELLED_COPIES = 4.0
 # Of fewer open items a method learns so little that transfer does as well.
 LEAST_OPEN = 200
@@ -49,7 +52,7 @@ def seconds_of(entry: Method, size: Size) -> float:
 def megabytes_of(entry: Method, size: Size) -> float:
     """At its peak, the data included."""
     held = size.labels * (1 + LABELLED_COPIES) + size.unlabelled * (1 + entry.open_copies)
-    return FLOAT * size.features * held / 1e6
+    return LEAST_MEGABYTES + FLOAT * size.features * held / 1e6
 
 
 def granted(name: str, size: Size, budget: Budget, fits: int = 1) -> Granted:

@@ -191,7 +191,7 @@ def test_a_training_keeps_to_the_time_and_memory_it_is_given_and_the_version_say
         return ModelVersion.objects.filter(project=project).order_by("-number")[0]
 
     transfer = trained(method="transfer")
-    less = trained(method="semi-supervised", training_megabytes=10)
+    less = trained(method="semi-supervised", training_megabytes=23)
     unlabelled = Item.objects.filter(project=project, split=Item.Split.POOL).count() - 40
     count = less.card["unlabelled"]["items"]
     assert 200 <= count < unlabelled
