@@ -33,6 +33,7 @@ SEARCHED = ("random", "density-matching", "ppo", "reinforce")
 LEARNER = "ppo"
 BESIDE = "trivial-augment-wide"
 FINAL = ChildPlan("medium", looked_at=6_000, batch=64)
+LOOKS = 30  # at each labelled picture, if that is more: as often with 1,000 labels as with 200
 SHORT = ChildPlan(looked_at=600)
 COUNTS = (200, 1_000)
 FEW_LABELS, FEW_LABELS_AIM = 200, 1.5  # points over none
@@ -40,7 +41,9 @@ SETS = ("digits", "MNIST-5k", "Fashion-MNIST")
 SOURCES = (
     "benchmarks/augment_runs.py",
     "learning/core/augmentation",
-    "learning/core/children",
+    "learning/core/children/children.py",
+    "learning/core/children/judge.py",
+    "learning/core/children/siblings.py",
     "learning/core/methods/folds.py",
     "learning/core/networks/controller.py",
     "learning/core/networks/network.py",
@@ -92,7 +95,8 @@ def main() -> None:
     asked = [(data, count) for data in options.sets for count in options.labels if pictures_of(data)]
     with ProcessPoolExecutor(2, context, begin) as workers:
         for data, count in asked:
-            found = _measured(data, count, options, child, final, workers, kept)
+            longer = final if options.quick else replace(final, looked_at=max(final.looked_at, LOOKS * count))
+            found = _measured(data, count, options, child, longer, workers, kept)
             rows += found[0]
             claims += found[1]
     print_report("augment", rows, claims)

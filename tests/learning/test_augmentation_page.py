@@ -108,7 +108,7 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
         ({"rate": "0"}, "learning rate must lie between 0 and 1"),
         ({"rate": "nan"}, "Write the learning rate of the controller as a number."),
         ({"rate": "inf"}, "Write the learning rate of the controller as a number."),
-        ({"rate": "-0.1"}, "learning rate must lie between 0 and 1, not be -0.1."),
+        ({"rate": "-0.1"}, "learning rate must be above 0 and at most 1, not -0.1."),
         ({"minutes": "-1"}, "It cannot take -1 minutes"),
         ({"fraction": "10"}, "10% of the labels are to be used. There are 3 labels for 10 classes"),
         ({"seed": "x"}, "Write the seed as a whole number, or leave it empty."),

@@ -25,10 +25,14 @@ CANNOT_TELL = (
 STRENGTH = 0.5  # of the operation's strongest
 TOLERATED = 0.15  # the share of a class that may be turned, beyond what lies near another class anyway
 LEAST = 4  # pictures of a class, to say anything of it
+# The chance that a harmless operation is left out, of all operations and classes together.
+FALSE = 0.05
 NEAR = 0.99  # the share of pictures that are nearer to their nearest than what still counts as near
 
 # uint8 (n, C, S, S) -> (n, d), in which pictures that look alike are near each other.
 View = Callable[[torch.Tensor], NDArray[np.float32]]
+# Of each picture the distance (n,) and the row (n,) of the nearest.
+Nearest = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -51,24 +55,27 @@ class Destroys:
 def destroyed(known: Answered, operations: Sequence[str], seed: int) -> list[Destroys]:
     """The operations that turn much of some class into another, the worst class of each.
 
-    A changed picture counts as turned when the picture nearest to it, of all others as they are, is of
-    another class, and as near as pictures usually are to one another. One that only looks strange is near
-    none. None at all are found where nothing is `telling`.
+    A changed picture counts as turned when the picture nearest to it is of another class, and as near as
+    pictures usually are to one another. One that only looks strange is near none, and one that is still
+    nearest to what it was made of is what it was: else few labels, whose pictures lie far apart, would tell
+    against every operation. None at all are found where nothing is `telling`.
     """
     images = channels_first(known.images)
     view = telling(known)
     if view is None:
         return []
     plain = view(images)
-    usual = float(np.quantile(_nearest(plain, plain)[0], NEAR))
-    before = _turned(plain, plain, known.labels, usual)
+    usual = float(np.quantile(_nearest_other(plain)[0], NEAR))
+    before = _turned(_nearest_other(plain), known.labels, usual)
+    classes = np.unique(known.labels)
+    level = 1 - FALSE / (len(operations) * len(classes))
     found = []
     for name in operations:
         whole = Policy(((Applied(name, 1.0, STRENGTH),),))
         changed = view(whole(images, torch.Generator().manual_seed(seed)))
-        after = _turned(changed, plain, known.labels, usual)
-        classes = [_of_class(name, int(label), known, before, after) for label in np.unique(known.labels)]
-        if hurt := [one for one in classes if one is not None]:
+        after = _turned(_nearest(_squared(changed, plain)), known.labels, usual)
+        of_classes = [_of_class(name, int(label), known, before, after, level) for label in classes]
+        if hurt := [one for one in of_classes if one is not None]:
             found.append(max(hurt, key=lambda one: one.share - one.before))
     return found
 
@@ -79,42 +86,50 @@ def telling(known: Answered) -> View | None:
     told: dict[View, float] = {}
     for view in (_shapes, _colours):
         plain = view(images)
-        _, row = _nearest(plain, plain)
+        _, row = _nearest_other(plain)
         told[view] = float((known.labels[row] == known.labels).mean())
     best = max(told, key=told.__getitem__)
     return best if told[best] >= TOLD else None
 
 
 def _of_class(
-    name: str, label: int, known: Answered, before: NDArray[np.int64], after: NDArray[np.int64]
+    name: str,
+    label: int,
+    known: Answered,
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    level: float,
 ) -> Destroys | None:
     mine = known.labels == label
     count, turned = int(mine.sum()), after[mine][after[mine] >= 0]
     share, usually = len(turned) / count, float((before[mine] >= 0).mean())
-    if count < LEAST or wilson(len(turned), count)[0] <= usually + TOLERATED:
+    if count < LEAST or wilson(len(turned), count, level)[0] <= usually + TOLERATED:
         return None
     return Destroys(name, label, int(np.bincount(turned).argmax()), share, usually)
 
 
-def _turned(
-    changed: NDArray[np.float32], plain: NDArray[np.float32], labels: NDArray[np.int64], usual: float
-) -> NDArray[np.int64]:
+def _turned(nearest: Nearest, labels: NDArray[np.int64], usual: float) -> NDArray[np.int64]:
     """The class that each picture was turned into, (n,); -1 if into none."""
-    distance, row = _nearest(changed, plain)
+    distance, row = nearest
     other = labels[row]
     return np.where((other != labels) & (distance <= usual), other, -1)
 
 
-def _nearest(
-    changed: NDArray[np.float32], plain: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of each picture the distance (n,) and the row (n,) of the nearest that it was not made of."""
-    squared = (
-        np.square(changed).sum(axis=1)[:, None] + np.square(plain).sum(axis=1)[None] - 2 * changed @ plain.T
-    )
+def _nearest_other(plain: NDArray[np.float32]) -> Nearest:
+    squared = _squared(plain, plain)
     np.fill_diagonal(squared, np.inf)
+    return _nearest(squared)
+
+
+def _nearest(squared: NDArray[np.float32]) -> Nearest:
     row = squared.argmin(axis=1)
     return np.sqrt(np.maximum(squared[np.arange(len(row)), row], 0)), row
+
+
+def _squared(changed: NDArray[np.float32], plain: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The distances (n, n) of each changed picture to each as it is."""
+    lengths = np.square(changed).sum(axis=1)[:, None] + np.square(plain).sum(axis=1)[None]
+    return np.asarray(lengths - 2 * changed @ plain.T, np.float32)
 
 
 def _shapes(images: torch.Tensor) -> NDArray[np.float32]:

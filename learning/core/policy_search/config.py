@@ -40,11 +40,12 @@ class SearchConfig:
             )
         if not (_number(self.rate) and 0 < self.rate <= 1):
             raise ValueError(
-                f"The controller's learning rate must lie between 0 and 1, not be {shown(self.rate)}."
+                f"The controller's learning rate must be above 0 and at most 1, not {shown(self.rate)}."
             )
         if not (_number(self.fraction) and 0 < self.fraction <= 1):
             raise ValueError(
-                f"The fraction of the labels must lie between 0 and 1, not be {shown(self.fraction)}."
+                "The fraction of the labels to use must be above 0 and at most 1, which is 100%, "
+                f"not {shown(self.fraction)}."
             )
         for name, policy in self.rivals.items():
             if policy is None:

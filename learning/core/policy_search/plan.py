@@ -35,4 +35,4 @@ class ChildPlan:
                 )
         number = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
         if not (number and 0 < self.rate < 1):
-            raise ValueError(f"A child's learning rate must lie between 0 and 1, not be {shown(self.rate)}.")
+            raise ValueError(f"A child's learning rate must be above 0 and below 1, not {shown(self.rate)}.")

@@ -28,12 +28,12 @@ def manager() -> Client:
     [
         ('{"space": {"operations": []}}', "The search space has no operation: choose at least one."),
         ('{"trials": 0}', "The number of trials must be a whole number from 1 to 100,000, not 0."),
-        ('{"rate": 0}', "The controller's learning rate must lie between 0 and 1, not be 0."),
-        ('{"rate": -0.1}', "The controller's learning rate must lie between 0 and 1, not be -0.1."),
-        ('{"rate": 1e999}', "The controller's learning rate must lie between 0 and 1, not be inf."),
+        ('{"rate": 0}', "The controller's learning rate must be above 0 and at most 1, not 0."),
+        ('{"rate": -0.1}', "The controller's learning rate must be above 0 and at most 1, not -0.1."),
+        ('{"rate": 1e999}', "The controller's learning rate must be above 0 and at most 1, not inf."),
         ('{"rate": NaN}', "JSON parse error - Out of range float values are not JSON compliant: 'NaN'"),
-        ('{"rate": "nan"}', "The controller's learning rate must lie between 0 and 1, not be 'nan'."),
-        ('{"child": {"rate": 0}}', "A child's learning rate must lie between 0 and 1, not be 0."),
+        ('{"rate": "nan"}', "The controller's learning rate must be above 0 and at most 1, not 'nan'."),
+        ('{"child": {"rate": 0}}', "A child's learning rate must be above 0 and below 1, not 0."),
         (
             '{"trials": 1' + 4000 * "0" + "}",
             "The number of trials must be a whole number from 1 to 100,000, not "
