@@ -175,7 +175,7 @@ def test_what_is_only_as_good_as_none_is_not_better(gain: float, better: bool) -
         ({"fraction": 0}, "fraction of the labels to use must be above 0"),
         ({"search": "guess"}, "There is no search 'guess'"),
         ({"child": {"size": "huge"}}, "There is no child 'huge'"),
-        ({"child": {"rate": float("inf")}}, "child's learning rate must lie"),
+        ({"child": {"rate": float("inf")}}, "child's learning rate must be above"),
         ({"colour": 1}, "A search configuration has no 'colour'; it has search"),
         ({"rivals": {"melt": None}}, "There is no augmentation 'melt'"),
     ],
