@@ -105,7 +105,7 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
         ({"operations": None}, "The search space has no operation: choose at least one."),
         ({"trials": "0"}, "The number of trials must be a whole number from 1"),
         ({"trials": "many"}, "Write the trials as a whole number"),
-        ({"rate": "0"}, "learning rate must lie between 0 and 1"),
+        ({"rate": "0"}, "learning rate must be above 0"),
         ({"rate": "nan"}, "Write the learning rate of the controller as a number."),
         ({"rate": "inf"}, "Write the learning rate of the controller as a number."),
         ({"rate": "-0.1"}, "learning rate must be above 0 and at most 1, not -0.1."),
