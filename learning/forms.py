@@ -75,13 +75,13 @@ class LearnerForm(forms.Form):
         help_text="1 trains after every label; more leaves more of the machine to others.",
         error_messages=ERRORS,
     )
-    training_seconds = forms.FloatField(
+    training_seconds = forms.IntegerField(
         label="Time for one training (seconds)",
         min_value=1,
         max_value=86_400,
         error_messages={
             "required": "Say how many seconds one training may take: 300 is usual.",
-            "invalid": "Write the time as a number of seconds, such as 300.",
+            "invalid": "Write the time as a whole number of seconds, such as 300.",
             "min_value": "Give a training at least 1 second.",
             "max_value": "Give a training at most 86,400 seconds, which are a day.",
         },

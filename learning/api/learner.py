@@ -52,7 +52,7 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
     method = serializers.CharField()
     retrain_after = serializers.IntegerField(min_value=1)
     target = serializers.FloatField(min_value=0.5, max_value=0.999)
-    training_seconds = serializers.FloatField(min_value=SECONDS[0], max_value=SECONDS[1])
+    training_seconds = serializers.IntegerField(min_value=SECONDS[0], max_value=SECONDS[1])
     training_megabytes = serializers.IntegerField(min_value=MEGABYTES[0], max_value=MEGABYTES[1])
     outlook = serializers.JSONField(read_only=True)
     backbone = serializers.CharField()

@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='learner',
             name='training_seconds',
-            field=models.FloatField(default=300.0, help_text='What one training may take, as planned by the number of labels.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(86400)]),
+            field=models.PositiveIntegerField(default=300, help_text='What one training may take, as planned by the number of labels.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(86400)]),
         ),
     ]

@@ -30,8 +30,8 @@ class Learner(models.Model):
         validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
         help_text="The accuracy to reach: labelling may stop once it is proven.",
     )
-    training_seconds = models.FloatField(
-        default=300.0,
+    training_seconds = models.PositiveIntegerField(
+        default=300,
         validators=[MinValueValidator(1), MaxValueValidator(86_400)],
         help_text="What one training may take, as planned by the number of labels.",
     )

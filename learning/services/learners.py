@@ -11,7 +11,7 @@ from learning.selectors import backbones_of, methods_lacking, methods_offered
 from learning.services.runs import trainings_end
 
 # What one training may be allowed: seconds, megabytes.
-SECONDS = (1.0, 86_400.0)
+SECONDS = (1, 86_400)
 MEGABYTES = (20, 1_000_000)
 RECIPE = (
     *("enabled", "backbone", "method", "strategy", "augmentation"),
@@ -44,7 +44,7 @@ def learner_update(
     augmentation: str | None = None,
     retrain_after: int | None = None,
     target: float | None = None,
-    training_seconds: float | None = None,
+    training_seconds: int | None = None,
     training_megabytes: int | None = None,
     enabled: bool | None = None,
 ) -> Learner:
@@ -69,7 +69,7 @@ def learner_update(
     if target is not None and not 0.5 <= target <= 0.999:
         raise ValidationError(f"An accuracy of {100 * target:g}% cannot be aimed at: give 50 to 99.9%.")
     if training_seconds is not None and not SECONDS[0] <= training_seconds <= SECONDS[1]:
-        raise ValidationError(f"A training cannot be given {training_seconds:g} seconds: give 1 to 86,400.")
+        raise ValidationError(f"A training cannot be given {training_seconds:,} seconds: give 1 to 86,400.")
     if training_megabytes is not None and not MEGABYTES[0] <= training_megabytes <= MEGABYTES[1]:
         raise ValidationError(
             f"A training cannot be given {training_megabytes:,} megabytes: give 20 to 1,000,000."

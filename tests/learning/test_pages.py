@@ -179,7 +179,7 @@ def test_a_manager_changes_the_recipe_and_a_new_ranking_follows(trained: Project
     words = refused.content.decode()
     assert "There is no strategy &#x27;guess&#x27;; choose one of the list." in words
     assert "Train again after at least 1 new label." in words
-    assert "Write the time as a number of seconds, such as 300." in words
+    assert "Write the time as a whole number of seconds, such as 300." in words
     assert "Give a training at least 20 MB." in words
 
 

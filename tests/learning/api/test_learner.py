@@ -39,7 +39,7 @@ def test_a_manager_reads_the_recipe_with_all_choices_and_changes_it() -> None:
         "method": "There is no method 'guess'",
         "retrain_after": "A valid integer is required.",
         "training_megabytes": "A valid integer is required.",
-        "training_seconds": "A valid number is required.",
+        "training_seconds": "A valid integer is required.",
     }.items():
         refused = client.patch(address, {wrong: "guess"}, content_type="application/json")
         assert refused.status_code == 400
