@@ -33,7 +33,7 @@ SEARCHED = ("random", "density-matching", "ppo", "reinforce")
 LEARNER = "ppo"
 BESIDE = "trivial-augment-wide"
 FINAL = ChildPlan("medium", looked_at=6_000, batch=64)
-LOOKS = 30  # at each labelled picture, if that is more: as often with 1,000 labels as with 200
+LOOKS = 30  # at each labelled picture, at least 6,000 in all: as often with 1,000 labels as with 200
 SHORT = ChildPlan(looked_at=600)
 COUNTS = (200, 1_000)
 FEW_LABELS, FEW_LABELS_AIM = 200, 1.5  # points over none
@@ -76,6 +76,9 @@ def main() -> None:
     parser.add_argument(
         "--fixed", nargs="+", default=list(AUGMENTATIONS), choices=list(AUGMENTATIONS), help="beside none"
     )
+    parser.add_argument(
+        "--looks", type=int, default=LOOKS, help=f"of the network at each labelled picture ({LOOKS})"
+    )
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no further search after so many")
     parser.add_argument(
         "--keep", type=Path, default=Path("var/benchmarks/augment"), help="where results are kept"
@@ -88,6 +91,7 @@ def main() -> None:
         options.sets, options.labels, options.seeds, options.trials = ["digits"], [200], 1, 10
         options.searches, options.fixed = ["random", "ppo"], ["none", BESIDE]
     final, child = (replace(FINAL, looked_at=3_000), SHORT) if options.quick else (FINAL, ChildPlan())
+    looks = 0 if options.quick else options.looks
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
     context = multiprocessing.get_context("spawn")
@@ -95,7 +99,7 @@ def main() -> None:
     asked = [(data, count) for data in options.sets for count in options.labels if pictures_of(data)]
     with ProcessPoolExecutor(2, context, begin) as workers:
         for data, count in asked:
-            longer = final if options.quick else replace(final, looked_at=max(final.looked_at, LOOKS * count))
+            longer = replace(final, looked_at=max(final.looked_at, looks * count))
             found = _measured(data, count, options, child, longer, workers, kept)
             rows += found[0]
             claims += found[1]
