@@ -9,6 +9,7 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from types import FrameType
@@ -75,7 +76,16 @@ def _let_others_run() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def _compile_once() -> None:
+    """Where Python is told to keep no compiled files, each of a run's many processes would compile all of
+    Quern, for 0.6 s.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 _let_others_run()
+_compile_once()
 if WORKER:
     _share()
 else:
