@@ -87,6 +87,7 @@ def features_learn(
         if seconds is not None and "epochs" not in config:
             if way.name not in planned:
                 # Decided once and kept: a worker that takes over must go on with the same plan.
+                work_owned(run, stage=f"{way.title}: timing its steps"[:60])
                 count = pretrain.epochs_within(seconds(), lessons, way, config, grown_from, augment)
                 remember(run, "epochs", way.name, count)
             config["epochs"] = run.config["epochs"][way.name]

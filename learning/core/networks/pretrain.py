@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from learning.core.augmentation import Augment
-from learning.core.networks.device import training_device
+from learning.core.networks.device import finished, training_device
 from learning.core.networks.network import Network, pixels
 from learning.core.networks.small_cnn import SmallCnn
 from learning.core.networks.stored import network_bytes
@@ -23,7 +23,12 @@ from learning.core.pretraining.base import Answered, Lessons, Loop, Pretraining,
 SIZE = 32
 EPOCHS = (3, 60)
 EPOCH_STEPS = 20  # of a way that draws its own batches
-TIMED = 8  # steps, to tell how long an epoch takes
+# Shares of a training whose steps tell how long an epoch takes: a late one first, which takes longest where
+# stages are trained one after another, then early and late in turn.
+TIMED = (0.94, 0.06, 0.69, 0.31, 0.81, 0.19, 0.56, 0.44)
+TIMING = 0.1  # of the seconds: what timing them may take
+ANYWAY = 15.0  # seconds: an epoch so short is trained, though less be left
+TOLD = 2.0  # seconds without a report, within an epoch
 DECAY = 1e-4
 WARM_UP = 0.1  # of all steps
 
@@ -77,26 +82,21 @@ def pretrain(
     begins with a new SmallCnn. `augment` is how pictures are changed, by default to views of them.
 
     After every epoch `keep` gets a checkpoint (safetensors), and `report(share, words)` is called, which may
-    raise to end it; with a checkpoint a later call goes on, to the same network bit for bit. The same
+    raise to end it, as it is every two seconds of a longer epoch; with a checkpoint a later call goes on, to
+    the same network bit for bit. The same
     lessons, config, seed and number of threads give the same network on one kind of machine, where a GPU does
     not train it: its sums come in any order.
 
     Raises ValueError for pictures that are all the same, lessons that lack what the method needs, a bad
     setting, or a checkpoint of something else.
     """
-    images = lessons.pool
-    if len(images) < 2:
-        raise ValueError(f"Pretraining needs at least two pictures; there are {len(images)}.")
-    if (images == images[0]).all():
-        raise ValueError("All pictures are the same: there is nothing to learn from them.")
-    if lacking := lessons.lacks(method.needs):
-        raise ValueError(f"{method.title} needs {lacking}.")
+    _refuse(lessons, method)
     how = method.how
     if not isinstance(how, Loop):
         solved = how(lessons)
         report(1.0, "solved")
         return solved.eval()
-    plan = plan_of(len(images), how, config)
+    plan = plan_of(len(lessons.pool), how, config)
     recipe = {"method": method.name, "lessons": _digest(lessons, network), "seed": seed, **plan.as_json()}
     made_of = torch.frombuffer(bytearray(json.dumps(recipe).encode()), dtype=torch.uint8)
     generator = torch.Generator().manual_seed(seed)
@@ -104,22 +104,21 @@ def pretrain(
     parts = torch.nn.ModuleDict({"network": grown, "head": head})
     optimizer = torch.optim.AdamW(_groups(grown, head, plan.rate, how.decay), weight_decay=DECAY)
     done = _restore(checkpoint, made_of, parts, optimizer, generator) if checkpoint else 0
-    pool = torch.from_numpy(images)
+    pool = torch.from_numpy(lessons.pool)
+    told = time.monotonic()
     for epoch in range(done, plan.epochs):
         order = torch.randperm(len(pool), generator=generator)
         total = 0.0
         for number in range(plan.steps):
             share = (epoch + number / plan.steps) / plan.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = group["full"] * _warm_cosine(share)
             rows = order[:0] if how.draws else order[number * plan.batch : (number + 1) * plan.batch]
-            parts.train()
-            optimizer.zero_grad(set_to_none=True)
             x = pixels(pool[rows])
-            loss = how.loss(grown, head, Step(x, share, lessons, generator, augment, plan.batch))
-            torch.autograd.backward(loss)
-            optimizer.step()
-            total += float(loss.detach())
+            step = Step(x, share, lessons, generator, augment, plan.batch)
+            total += _stepped(how, grown, head, optimizer, step)
+            if number + 1 < plan.steps and time.monotonic() - told >= TOLD:
+                words = f"epoch {epoch + 1} of {plan.epochs}, step {number + 1} of {plan.steps}"
+                report((epoch + (number + 1) / plan.steps) / plan.epochs, words)
+                told = time.monotonic()
         if not np.isfinite(total):
             raise ValueError(
                 f"The loss is not finite any more in epoch {epoch + 1}: try another batch, or way."
@@ -127,6 +126,7 @@ def pretrain(
         keep(_checkpoint(made_of, epoch + 1, parts, optimizer, generator))
         words = f"epoch {epoch + 1} of {plan.epochs}, loss {total / plan.steps:.3f}"
         report((epoch + 1) / plan.epochs, words)
+        told = time.monotonic()
     return how.result(grown, head).cpu().eval().requires_grad_(False)
 
 
@@ -149,18 +149,68 @@ def epochs_within(
     network: Network | None,
     augment: Augment | None = None,
 ) -> int:
-    """How many epochs fit into what is left of `seconds` once one has been timed on this machine; at least
-    one.
+    """How many epochs fit into what is left of `seconds` once a few steps have been timed on this machine.
+
+    Raises ValueError, with a sentence, where not even one fits, unless it is a short one.
     """
-    if not isinstance(method.how, Loop):
+    _refuse(lessons, method)
+    how = method.how
+    if not isinstance(how, Loop):
         return 1
     began = time.perf_counter()
-    few = replace(lessons, pool=lessons.pool[: TIMED * method.how.batch])
-    pretrain(few, method, {**config, "epochs": 1}, 0, network=network, augment=augment)
-    timed = plan_of(len(few.pool), method.how, config).steps
-    steps = plan_of(len(lessons.pool), method.how, config).steps
-    took = time.perf_counter() - began
-    return max(1, int((seconds - took) * timed / (took * steps)))
+    plan = plan_of(len(lessons.pool), how, config)
+    generator = torch.Generator().manual_seed(0)
+    grown, head = begun(lessons, how, network, 0)
+    optimizer = torch.optim.AdamW(_groups(grown, head, plan.rate, how.decay), weight_decay=DECAY)
+    pool = torch.from_numpy(lessons.pool)
+
+    def timed(share: float, batch: int) -> float:
+        start = time.perf_counter()
+        rows = torch.randperm(len(pool), generator=generator)[: 0 if how.draws else batch]
+        step = Step(pixels(pool[rows]), share, lessons, generator, augment, batch)
+        _stepped(how, grown, head, optimizer, step)
+        finished(training_device())
+        return time.perf_counter() - start
+
+    # A single step with thousands of pictures may take longer than there is: a usual one foretells it.
+    usual = min(plan.batch, how.batch)
+    expected = min(timed(TIMED[0], usual) for _ in range(2)) * plan.batch / usual
+    many = min(len(TIMED), int(TIMING * seconds / expected))
+    took = [timed(share, plan.batch) for share in TIMED[:many]] or [expected]
+    epoch = sum(took) / len(took) * plan.steps
+    left = max(0.0, seconds - (time.perf_counter() - began))
+    if epoch > max(left, ANYWAY):
+        smaller = " or choose a smaller batch" if how.draws else ""
+        raise ValueError(
+            f"An epoch of {plan.steps:,} steps with batches of {plan.batch:,} takes about {epoch:,.0f} "
+            f"seconds here, and {left:,.0f} are left for training: give it more minutes{smaller}."
+        )
+    return max(1, int(left / epoch))
+
+
+def _refuse(lessons: Lessons, method: Pretraining) -> None:
+    images = lessons.pool
+    if len(images) < 2:
+        raise ValueError(f"Pretraining needs at least two pictures; there are {len(images)}.")
+    if (images == images[0]).all():
+        raise ValueError("All pictures are the same: there is nothing to learn from them.")
+    if lacking := lessons.lacks(method.needs):
+        raise ValueError(f"{method.title} needs {lacking}.")
+
+
+def _stepped(
+    how: Loop, network: Network, head: torch.nn.Module, optimizer: torch.optim.Optimizer, step: Step
+) -> float:
+    """Take a step; its loss."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["full"] * _warm_cosine(step.share)
+    network.train()
+    head.train()
+    optimizer.zero_grad(set_to_none=True)
+    loss = how.loss(network, head, step)
+    torch.autograd.backward(loss)
+    optimizer.step()
+    return float(loss.detach())
 
 
 def _groups(network: Network, head: torch.nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:

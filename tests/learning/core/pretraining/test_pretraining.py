@@ -1,6 +1,8 @@
 """Every pretraining method keeps the contract: determined by its seed, resumable, stoppable, exportable."""
 
 import re
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +144,46 @@ def test_a_budget_of_time_becomes_a_number_of_epochs() -> None:
     assert epochs_within(1e-6, lessons, way, config, None) == 1
     few, many = (epochs_within(seconds, lessons, way, config, None) for seconds in (1.0, 100.0))
     assert 1 <= few < many
+
+
+@pytest.mark.parametrize("name", ["fine-tuning", "vicreg"])
+def test_too_little_time_for_one_epoch_is_said_after_two_small_steps(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "EPOCH_STEPS", 1_000)
+    lessons, way = lessons_of(*some_digits(40)), PRETRAININGS[name]
+    taken: list[Step] = []
+    stepped = training._stepped
+
+    def watched(*given: Any) -> float:
+        taken.append(given[-1])
+        time.sleep(0.05)
+        return stepped(*given)
+
+    monkeypatch.setattr(training, "_stepped", watched)
+    monkeypatch.setattr(training, "ANYWAY", 0.01)
+    words = "takes about [0-9,]+ seconds here, and 0 are left for training: give it more minutes"
+    with pytest.raises(ValueError, match=words) as refused:
+        epochs_within(0.01, lessons, way, {"batch": 4_096}, start_of(name))
+    assert [step.batch <= LOOPS[name].batch for step in taken] == [True, True]
+    assert taken[0].share > 0.9  # when every stage is trained
+    assert ("choose a smaller batch" in str(refused.value)) == way.draws
+
+
+def test_a_long_epoch_reports_between_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons = lessons_of(*some_digits(40))
+    said: list[str] = []
+
+    def learned() -> list[bytes]:
+        config = {"epochs": 2, "batch": 20}
+        return bits(pretrain(lessons, PRETRAININGS["vicreg"], config, 0, report=lambda _, x: said.append(x)))
+
+    plain = learned()
+    assert len(said) == 2
+    monkeypatch.setattr(training, "TOLD", 0.0)
+    assert learned() == plain
+    assert said[2] == "epoch 1 of 2, step 1 of 2"
+    assert [words[:12] for words in said[2:]] == 2 * ["epoch 1 of 2"] + 2 * ["epoch 2 of 2"]
 
 
 def test_principal_components_are_scikit_learns() -> None:
