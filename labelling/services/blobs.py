@@ -5,6 +5,7 @@ import os
 import uuid
 from contextlib import suppress
 
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
@@ -59,6 +60,8 @@ def storage_fault(error: Exception) -> str:
     """What went wrong, for people; a full disk in their words."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full: free some space"
+    if isinstance(error, ValidationError):
+        return " ".join(error.messages)
     return str(error) or type(error).__name__
 
 

@@ -1,5 +1,6 @@
 """Augmentation policies that a project keeps: stored, imported, pictured, and handed to trainings."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -55,6 +56,13 @@ def policy_keep(
             )
     except IntegrityError:
         raise ValidationError(f"Another policy is called '{name}': give this one its own name.") from None
+
+
+def free_name(*, project: Project, name: str) -> str:
+    """The name, or with the first number from 2 on by which no policy of the project is called."""
+    taken = set(AugmentationPolicy.objects.filter(project=project).values_list("name", flat=True))
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def policy_import(*, project: Project, data: object) -> AugmentationPolicy:

@@ -22,7 +22,7 @@ from learning.core.policy_search.verdict import Verdict
 from learning.models import AugmentationPolicy, Learner, PolicySearch
 from learning.policy_selectors import best_trials
 from learning.selectors import learner_of
-from learning.services.policies import DEFAULT, examples_draw, policy_keep
+from learning.services.policies import DEFAULT, examples_draw, free_name, policy_keep
 from learning.services.policy_trials import (
     known_read,
     one_thread,
@@ -30,7 +30,7 @@ from learning.services.policy_trials import (
     trial_judge_overdue,
     trials_add,
 )
-from learning.services.work import work_do, work_owned
+from learning.services.work import WorkImpossible, work_do, work_owned
 
 guards = lazy("learning.core.children.guards", often=False)
 
@@ -54,7 +54,9 @@ def policy_search_request(
     if learner is None:
         raise ValidationError("The project has no learner yet: try again in a moment.")
     if minutes is not None and not MINUTES[0] <= minutes <= MINUTES[1]:
-        raise ValidationError(f"It cannot take {minutes:g} minutes: give {MINUTES[0]:g} to {MINUTES[1]:g}.")
+        raise ValidationError(
+            f"It cannot take {minutes:,.15g} minutes: give {MINUTES[0]:g} to {MINUTES[1]:,g}."
+        )
     known = _labels_of(learner)
     labels = np.array([label for _, label in known], np.int64)
     if "rivals" in config:
@@ -172,8 +174,8 @@ def _guard(search: PolicySearch) -> None:
         work_owned(search, left_out=[] if guards.telling(known) else [guards.CANNOT_TELL])
         return
     if len(found) == len(config.space.operations):
-        raise ValueError(
-            f"every operation of the search space destroys labels: {found[0].words(names)}. Choose others"
+        raise WorkImpossible(
+            f"every operation of the search space destroys labels: {found[0].words(names)}. Choose others."
         )
     search.left_out = [one.words(names) for one in found]
     search.config = {
@@ -206,7 +208,7 @@ def _finish(search: PolicySearch, verdict: Verdict) -> None:
         kept = policy_keep(
             project=search.project,
             policy=verdict.policy,
-            name=f"{config.search}-{verdict.policy.digest[:8]}",
+            name=free_name(project=search.project, name=f"{config.search}-{verdict.policy.digest[:8]}"),
             evidence=evidence,
             search=search,
         )

@@ -35,6 +35,10 @@ class WorkLost(Exception):
     """This worker no longer owns the work: it was taken over, ended by a person, or its project deleted."""
 
 
+class WorkImpossible(Exception):
+    """What a person asked for cannot be: a sentence for them, and no fault of the program."""
+
+
 def works_take_over(kind: type[Work], *, afterwards: str, spared: str = "") -> None:
     """Give the work of workers that are gone to others, or up after the last attempt.
 
@@ -119,6 +123,9 @@ def work_do(kind: type[W], *, pk: int, stage: str, do: Callable[[W], object], wo
             do(work)
     except WorkLost as lost:
         logger.info("%s", lost)
+    except WorkImpossible as error:
+        logger.warning("%s %s cannot be done: %s", kind.__name__, pk, error)
+        work_give_up(work, error, words=words)
     except Exception as error:
         logger.exception("%s %s failed.", kind.__name__, pk)
         work_give_up(work, error, words=words)

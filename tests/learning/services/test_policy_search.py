@@ -89,7 +89,8 @@ def test_what_is_found_is_kept_with_its_evidence_whoever_dies(monkeypatch: pytes
 
     # The same again, with a helper that dies in the middle of a trial, then the owner, again and again.
     Learner.objects.filter(project=project).update(augmentation="views")
-    AugmentationPolicy.objects.all().delete()
+    # Another policy has got the name that this one will be given.
+    AugmentationPolicy.objects.update(digest="another")
     stormy = policy_search_request(project=project, config=QUICK)
     monkeypatch.setattr(policy_trials, "LEAST_PATIENCE", 0.0)
     judge, deaths = policy_trials._judge, iter([True, False] * ATTEMPTS + [True])
@@ -116,6 +117,7 @@ def test_what_is_found_is_kept_with_its_evidence_whoever_dies(monkeypatch: pytes
     assert attempts > ATTEMPTS  # those after which a trial was finished do not count
     assert told(stormy) == trials
     assert stormy.verdict == calm.verdict
+    assert AugmentationPolicy.objects.get(search=stormy).name == f"{kept.name}-2"
 
 
 @pytest.mark.usefixtures("quick_finals")
@@ -220,7 +222,9 @@ def test_minutes_end_the_proposals_and_density_matching_ends_with_children() -> 
     assert search.total == search.trials.count()
 
 
-def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_that_destroy_labels_are_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     project, truth = digits_project(320, holdout_every=320)
     learners_ensure()
     label_items(project, truth, 319)
@@ -242,6 +246,10 @@ def test_operations_that_destroy_labels_are_left_out_and_named(monkeypatch: pyte
     assert not policy_search_do(search_id=alone.pk)
     alone.refresh_from_db()
     assert alone.error.startswith("The search stopped: every operation of the search space destroys labels")
+    assert alone.error.endswith(" Choose others.")
+    # A person's choice is no fault of the program.
+    said = [one for one in caplog.records if one.name == "learning.services.work"][-1]
+    assert (said.levelname, said.exc_info) == ("WARNING", None)
     monkeypatch.setattr(guards, "TOLD", 1.01)
     unknown = policy_search_request(project=project, config={**QUICK, "space": space})
     monkeypatch.setattr(policy_search, "trials_add", lambda **_: policy_search_end(search=unknown))
