@@ -5,8 +5,11 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+from learning.core.shown import shown
 
 _SENTENCE = "Nothing lives at this address: the reference at /api/v1/docs has those that do."
 
@@ -25,4 +28,8 @@ def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": "The body is larger than what is read here."}, status=413)
     if isinstance(error, SuspiciousOperation):  # too many fields or files, mostly
         return Response({"detail": f"The request cannot be read: {error}"}, status=400)
+    if isinstance(error, UnsupportedMediaType):
+        read = ", ".join(one.media_type for one in context["view"].get_parsers())
+        sent = shown(context["request"].content_type)
+        return Response({"detail": f"A body of type {sent} is not read here: send {read}."}, status=415)
     return exception_handler(error, context)

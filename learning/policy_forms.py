@@ -42,7 +42,7 @@ class PolicySearchForm(forms.Form):
         initial=USUAL.search,
         error_messages={
             "required": "Choose how to search.",
-            "invalid_choice": "There is no search '%(value)s'; choose one of the list.",
+            "invalid_choice": "There is no search '%(value).60s'; choose one of the list.",
         },
     )
     operations = forms.MultipleChoiceField(
@@ -52,7 +52,7 @@ class PolicySearchForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={
             "required": "The search space has no operation: choose at least one.",
-            "invalid_choice": "There is no operation '%(value)s'; choose of the list.",
+            "invalid_choice": "There is no operation '%(value).60s'; choose of the list.",
         },
     )
     trials = _whole(
@@ -72,7 +72,7 @@ class PolicySearchForm(forms.Form):
         initial=USUAL.child.size,
         error_messages={
             "required": "Choose the size of the trial network.",
-            "invalid_choice": "There is no size '%(value)s'; choose one of the list.",
+            "invalid_choice": "There is no size '%(value).60s'; choose one of the list.",
         },
     )
     fraction = PercentField(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 
 from labelling.models import Project
 from learning.core.augmentation import AUGMENTATIONS
@@ -30,6 +31,14 @@ def newest_policy_search(project: Project) -> PolicySearch | None:
 
 def policies_of(project: Project) -> QuerySet[AugmentationPolicy]:
     return AugmentationPolicy.objects.filter(project=project)
+
+
+def policy_of(project: Project, pk: int) -> AugmentationPolicy:
+    """Raises Http404, with a sentence, for one that the project does not keep."""
+    kept = policies_of(project).filter(pk=pk).first()
+    if kept is None:
+        raise Http404("The project keeps no such policy: it may have been deleted meanwhile.")
+    return kept
 
 
 def augmentations_of(project: Project) -> dict[str, tuple[str, str]]:

@@ -18,10 +18,16 @@ class JsonBody(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         try:
-            sent = super().parse(stream, media_type, parser_context)
+            sent = super().parse(stream, media_type, _marked(parser_context or {}))
             json.dumps(sent, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
         except UnicodeEncodeError as error:
             raise ParseError("The JSON holds half a surrogate pair, which is no character.") from error
         return sent
+
+
+def _marked(context: Mapping[str, Any]) -> dict[str, Any]:
+    """UTF-8 may begin with its byte order mark, as Windows' editors write it."""
+    encoding = context.get("encoding", "utf-8")
+    return {**context, "encoding": "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding}

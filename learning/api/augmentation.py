@@ -3,15 +3,15 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
+from labelling.api.bodies import JsonBody
 from labelling.api.requests import ExactSerializer, checked, sender
 from labelling.models import Membership, Project
 from labelling.selectors import project_for
@@ -22,6 +22,7 @@ from learning.policy_selectors import (
     augmentations_of,
     newest_policy_search,
     policies_of,
+    policy_of,
     rewards_of,
     search_progress,
 )
@@ -43,8 +44,11 @@ class BeginSerializer(ExactSerializer):
     )
 
 
-class ActSerializer(serializers.Serializer[dict[str, Any]]):
-    action = serializers.ChoiceField(choices=list(ACTS))
+class ActSerializer(ExactSerializer):
+    action = serializers.ChoiceField(
+        choices=list(ACTS),
+        error_messages={"invalid_choice": f"There is no such action; there are: {', '.join(ACTS)}."},
+    )
 
 
 class SearchSerializer(serializers.Serializer[dict[str, Any]]):
@@ -66,7 +70,7 @@ class SearchSerializer(serializers.Serializer[dict[str, Any]]):
 
 class AugmentationSerializer(serializers.Serializer[dict[str, Any]]):
     newest = SearchSerializer(allow_null=True)
-    usual = serializers.DictField()
+    usual = serializers.DictField(help_text="What a search is begun with otherwise; its seed is drawn.")
     searches = serializers.ListField(child=serializers.DictField())
     augmentations = serializers.ListField(child=serializers.DictField())
 
@@ -80,6 +84,8 @@ class PolicySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class AugmentationApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(responses=AugmentationSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The newest search with its rewards, what one can be begun with, and what can be chosen."""
@@ -117,33 +123,36 @@ class AugmentationApiView(APIView):
 
 
 class PoliciesApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(responses=PolicySerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:
         """The policies that the project keeps, newest first."""
         return Response([_policy(one) for one in policies_of(_project(request, slug))])
 
-    @extend_schema(request=PolicySerializer, responses={201: PolicySerializer})
+    @extend_schema(request=PolicySerializer, responses={200: PolicySerializer, 201: PolicySerializer})
     def post(self, request: Request, slug: str) -> Response:
-        """Import one that was exported."""
+        """Import one that was exported. 200 for one that is kept already: it stays under its name."""
         project = _project(request, slug)
         try:
-            kept = policy_import(project=project, data=request.data)
+            kept, new = policy_import(project=project, data=request.data)
         except ValidationError as error:
             raise ParseError(error.messages[0]) from error
-        return Response(_policy(kept), HTTP_201_CREATED)
+        return Response(_policy(kept), HTTP_201_CREATED if new else HTTP_200_OK)
 
 
 class PolicyApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(responses=PolicySerializer)
     def get(self, request: Request, slug: str, pk: int) -> Response:
         """Export one. To use it, set the learner's `augmentation` to its name."""
-        project = _project(request, slug)
-        return Response(_policy(get_object_or_404(AugmentationPolicy, project=project, pk=pk)))
+        return Response(_policy(policy_of(_project(request, slug), pk)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, slug: str, pk: int) -> Response:
         """Delete one that is not in use."""
-        kept = get_object_or_404(AugmentationPolicy, project=_project(request, slug), pk=pk)
+        kept = policy_of(_project(request, slug), pk)
         try:
             policy_delete(policy=kept)
         except ValidationError as error:
@@ -163,7 +172,8 @@ def _as_json(project: Project) -> dict[str, object]:
     search = newest_policy_search(project)
     return {
         "newest": _search(search) if search else None,
-        "usual": {name: value for name, value in SearchConfig().as_json().items() if name != "rivals"},
+        # Rivals are given, and a seed is drawn.
+        "usual": {n: value for n, value in SearchConfig().as_json().items() if n not in ("rivals", "seed")},
         "searches": [
             {"name": one.name, "title": one.title, "summary": one.summary} for one in SEARCHES.values()
         ],

@@ -15,6 +15,7 @@ from labelling.models import Item, Project
 from labelling.services.blobs import blob_put
 from learning.core.augmentation import AUGMENTATIONS, Augment, Policy, policy_from
 from learning.core.lazy import lazy
+from learning.core.shown import shown
 from learning.models import AugmentationPolicy, Learner, PolicySearch
 from learning.services.lessons import images_read
 
@@ -42,8 +43,14 @@ def policy_keep(
     """
     if known := AugmentationPolicy.objects.filter(project=project, digest=policy.digest).first():
         return known
-    if not name or len(name) > 60 or not name.isprintable() or name in AUGMENTATIONS:
-        raise ValidationError(f"A policy cannot be called {name[:70]!r}: give it 1 to 60 letters of its own.")
+    if not name or len(name) > 60 or not name.isprintable():
+        raise ValidationError(f"A policy cannot be called {shown(name)}: give it 1 to 60 letters.")
+    if name.casefold() in {
+        words.casefold() for one in AUGMENTATIONS.values() for words in (one.name, one.title)
+    }:
+        raise ValidationError(
+            f"The name '{name}' is taken by a fixed augmentation: give this one its own name."
+        )
     try:
         with transaction.atomic():
             return AugmentationPolicy.objects.create(
@@ -65,8 +72,10 @@ def free_name(*, project: Project, name: str) -> str:
     return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
-def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
-    """Keep what `policy_export` wrote, here or elsewhere. Raises ValidationError, with a sentence."""
+def policy_import(*, project: Project, data: object) -> tuple[AugmentationPolicy, bool]:
+    """Keep what `policy_export` wrote, here or elsewhere; and whether it was not kept already, under a name
+    that stays. Raises ValidationError, with a sentence.
+    """
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise ValidationError(f'This is not an exported policy: its "format" must be "{FORMAT}".')
     if wrong := _not_stored(data):
@@ -83,7 +92,9 @@ def policy_import(*, project: Project, data: object) -> AugmentationPolicy:
             "This policy is not the one that was exported, and its evidence is of another: leave out "
             '"digest" and "evidence".'
         )
-    return policy_keep(project=project, policy=policy, name=name.strip(), evidence=evidence)
+    if known := AugmentationPolicy.objects.filter(project=project, digest=policy.digest).first():
+        return known, False
+    return policy_keep(project=project, policy=policy, name=name.strip(), evidence=evidence), True
 
 
 def _not_stored(data: Mapping[str, Any]) -> str:

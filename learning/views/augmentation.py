@@ -1,13 +1,14 @@
 """The page of a project's augmentation: what is in use, the search for a policy, and what was found."""
 
 import json
+from collections.abc import Iterable
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views import View
 
 from labelling.models import Membership, Project
@@ -16,13 +17,15 @@ from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
 from learning.core.augmentation import policy_from
 from learning.core.policy_search import SEARCHES
-from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
+from learning.core.shown import shown
+from learning.models import PolicySearch, PolicyTrial
 from learning.policy_forms import PolicySearchForm
 from learning.policy_selectors import (
     augmentations_of,
     best_trials,
     newest_policy_search,
     policies_of,
+    policy_of,
     rewards_of,
     search_progress,
 )
@@ -39,11 +42,12 @@ from learning.services.policy_search import (
 from learning.views.words import percent, time_words
 
 ACTS = {"pause": policy_search_pause, "resume": policy_search_resume, "end": policy_search_end}
+USES = ("use", "delete")
 
 
 class AugmentationView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str) -> HttpResponse:
-        return self._page(request, _project(request, slug), PolicySearchForm())
+        return _page(request, _project(request, slug), PolicySearchForm())
 
     def post(self, request: SignedInRequest, slug: str) -> HttpResponse:
         """Begin a search."""
@@ -58,26 +62,7 @@ class AugmentationView(LoginRequiredMixin, View):
                 form.add_error(None, error)
             else:
                 return redirect("learning:augmentation", slug)
-        return self._page(request, project, form, status=422)
-
-    def _page(
-        self, request: SignedInRequest, project: Project, form: PolicySearchForm, status: int = 200
-    ) -> HttpResponse:
-        learner = learner_of(project)
-        used = learner.augmentation if learner else ""
-        context = {
-            **_search_context(project),
-            "role": role_of(request.user, project),
-            "tab": "learner",
-            "learner": learner,
-            "form": form,
-            "searches": SEARCHES.values(),
-            "used": augmentations_of(project).get(used, (used, ""))[0],
-            "policies": [
-                (one, policy_from(one.policy).words, one.name == used) for one in policies_of(project)
-            ],
-        }
-        return render(request, "learning/augmentation.html", context, status=status)
+        return _page(request, project, form, status=422)
 
 
 class PolicySearchView(LoginRequiredMixin, View):
@@ -95,7 +80,8 @@ class PolicySearchView(LoginRequiredMixin, View):
         if search and act:
             act(search=search)
         context = _search_context(project)
-        return render(request, "learning/policy_search.html", {**context, "ended": not context["live"]})
+        told = {"ended": not context["live"], "error": "" if act else _no_action(request, ACTS)}
+        return render(request, "learning/policy_search.html", {**context, **told}, status=200 if act else 422)
 
 
 class RewardsView(LoginRequiredMixin, View):
@@ -110,18 +96,19 @@ class PoliciesView(LoginRequiredMixin, View):
         """Import an exported policy, a JSON file."""
         project = _project(request, slug)
         try:
-            kept = policy_import(project=project, data=_sent(request))
+            kept, new = policy_import(project=project, data=_sent(request))
         except ValidationError as error:
             messages.error(request, error.messages[0])
         else:
-            messages.success(request, f"The policy {kept.name} is kept. Use it when you like.")
+            here = "is kept" if new else "was here already, under this name"
+            messages.success(request, f"The policy {kept.name} {here}. Use it when you like.")
         return redirect("learning:augmentation", slug)
 
 
 class PolicyView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
         """Export it."""
-        kept = get_object_or_404(AugmentationPolicy, project=_project(request, slug), pk=pk)
+        kept = policy_of(_project(request, slug), pk)
         data = json.dumps(policy_export(policy=kept), indent=1)
         response = HttpResponse(data, content_type="application/json")
         response["Content-Disposition"] = f'attachment; filename="{slug}-policy-{kept.digest[:8]}.json"'
@@ -130,8 +117,11 @@ class PolicyView(LoginRequiredMixin, View):
     def post(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
         """Use it from now on, or delete it."""
         project = _project(request, slug)
-        kept = get_object_or_404(AugmentationPolicy, project=project, pk=pk)
-        if request.POST.get("action") == "delete":
+        kept, action = policy_of(project, pk), request.POST.get("action", "")
+        if action not in USES:
+            messages.error(request, _no_action(request, USES))
+            return _page(request, project, PolicySearchForm(), status=422)
+        if action == "delete":
             try:
                 policy_delete(policy=kept)
             except ValidationError as error:
@@ -146,14 +136,33 @@ class PolicyView(LoginRequiredMixin, View):
 
 class PolicyPicturesView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-        project = _project(request, slug)
-        return _picture(get_object_or_404(AugmentationPolicy, project=project, pk=pk).pictures)
+        return _picture(policy_of(_project(request, slug), pk).pictures)
 
 
 class TrialPicturesView(LoginRequiredMixin, View):
     def get(self, request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-        project = _project(request, slug)
-        return _picture(get_object_or_404(PolicyTrial, search__project=project, pk=pk).pictures)
+        trial = PolicyTrial.objects.filter(search__project=_project(request, slug), pk=pk).first()
+        if trial is None:
+            raise Http404("No search of the project has such a trial.")
+        return _picture(trial.pictures)
+
+
+def _page(
+    request: SignedInRequest, project: Project, form: PolicySearchForm, status: int = 200
+) -> HttpResponse:
+    learner = learner_of(project)
+    used = learner.augmentation if learner else ""
+    context = {
+        **_search_context(project),
+        "role": role_of(request.user, project),
+        "tab": "learner",
+        "learner": learner,
+        "form": form,
+        "searches": SEARCHES.values(),
+        "used": augmentations_of(project).get(used, (used, ""))[0],
+        "policies": [(one, policy_from(one.policy).words, one.name == used) for one in policies_of(project)],
+    }
+    return render(request, "learning/augmentation.html", context, status=status)
 
 
 def _project(request: SignedInRequest, slug: str) -> Project:
@@ -164,6 +173,7 @@ def _search_context(project: Project) -> dict[str, object]:
     search = newest_policy_search(project)
     progress = search_progress(search) if search else None
     live = search is not None and search.state in LIVE
+    best = best_trials(search) if search else []
     moves = live and search is not None and search.state != PolicySearch.State.PAUSED
     return {
         "project": project,
@@ -173,9 +183,15 @@ def _search_context(project: Project) -> dict[str, object]:
         "title": SEARCHES[search.config["search"]].title if search else "",
         "progress": progress,
         "left": time_words(progress.seconds_left) if progress else "",
-        "best": [(one, percent(one.reward or 0.0)) for one in best_trials(search)] if search else [],
+        "best": [(one, percent(one.reward or 0.0)) for one in best],
+        "pictured": any(one.pictures for one in best),
         "worker": worker_words(workers_seen()) if moves else "",
     }
+
+
+def _no_action(request: SignedInRequest, known: Iterable[str]) -> str:
+    sent = shown(request.POST.get("action", ""))
+    return f"There is no action {sent}; there are: {', '.join(known)}. Nothing was done."
 
 
 def _sent(request: SignedInRequest) -> object:
@@ -187,7 +203,9 @@ def _sent(request: SignedInRequest) -> object:
     try:
         return json.loads(file.read())
     except (ValueError, RecursionError):
-        raise ValidationError(f"'{file.name}' is not JSON: choose the file of an exported policy.") from None
+        raise ValidationError(
+            f"{shown(file.name)} is not JSON: choose the file of an exported policy."
+        ) from None
 
 
 def _picture(path: str) -> HttpResponse:

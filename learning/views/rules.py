@@ -16,6 +16,7 @@ from labelling.selectors import project_for, role_of
 from labelling.services.workers import workers_seen
 from labelling.views.access import SignedInRequest
 from learning.core.methods import METHODS
+from learning.core.shown import shown
 from learning.core.weak.vote_file import MOST_BYTES, read_votes
 from learning.models import Learner, Rule, RuleCheck, TrainingRun, Work
 from learning.rule_forms import ConditionForm, RuleForm
@@ -40,6 +41,7 @@ from learning.services.rules import rule_create, rule_delete, rule_update
 from learning.views.rule_words import Figures, figures_of, when_in_words
 
 METHOD = "weak-supervision"
+ACTS = ("enable", "disable", "delete")
 PICTURES = 18
 LIVE = (Work.State.QUEUED, Work.State.RUNNING)
 
@@ -86,7 +88,11 @@ class RuleView(LoginRequiredMixin, View):
         project = project_for(request.user, slug, Membership.Role.MANAGER)
         learner, rule = _rule(request, project, pk)
         if rule and "action" in request.POST:
-            messages.success(request, _act(learner, rule, request.POST["action"]))
+            action = request.POST["action"]
+            if action in ACTS:
+                messages.success(request, _act(learner, rule, action))
+            else:
+                messages.error(request, f"There is no action {shown(action)}; there are: {', '.join(ACTS)}.")
             return _to_list(learner)
         form = RuleForm(request.POST, request.FILES, _labels(learner))
         content = _content(learner, rule, form)

@@ -46,4 +46,7 @@ def test_a_whole_surrogate_pair_is_a_character(client: Client) -> None:
     client.force_login(factories.member(project, Membership.Role.MANAGER))
     address = f"/api/v1/projects/{project.slug}/augmentation"
     answer = client.patch(address, '{"action": "\\ud83d\\ude00"}', content_type="application/json")
-    assert (answer.status_code, answer.json()) == (400, {"detail": 'action: "😀" is not a valid choice.'})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"detail": "action: There is no such action; there are: pause, resume."},
+    )

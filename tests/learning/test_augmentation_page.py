@@ -64,12 +64,19 @@ def test_a_search_is_begun_followed_paused_and_ended_on_its_page(project: Projec
     assert "Trying policies: 3 of " in part
     assert ", about " in part
     assert "1 of the networks diverged" in part
+    assert "The upper row shows pictures" in part
+    PolicyTrial.objects.update(pictures="")
+    assert "The upper row shows" not in manager.get(f"{page}search/").content.decode()
     assert "Trial 2: 75.0% right" in part
     points = manager.get(f"{page}rewards.json").json()["points"]
     assert [point["reward"] for point in points] == [0.5, 0.75, 0.0]
     assert points[1]["baseline"] == pytest.approx(0.95 * 0.5 + 0.05 * 0.75)
     assert "New search" not in manager.get(page).content.decode()
 
+    refused = manager.post(f"{page}search/", {"action": "banana"})
+    assert refused.status_code == 422
+    words = "There is no action &#x27;banana&#x27;; there are: pause, resume, end. Nothing was done."
+    assert words in refused.content.decode()
     assert "Paused: 3 of " in manager.post(f"{page}search/", {"action": "pause"}).content.decode()
     assert "Waiting for a worker" in manager.post(f"{page}search/", {"action": "resume"}).content.decode()
     ended = manager.post(f"{page}search/", {"action": "end"}).content.decode()
@@ -116,6 +123,7 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
         ({"search": "guess"}, "There is no search"),
         ({"operations": ["fly"]}, "There is no operation &#x27;fly&#x27;; choose of the list."),
         ({"child": "huge"}, "There is no size &#x27;huge&#x27;; choose one of the list."),
+        ({"search": 3_000 * "a"}, f"There is no search &#x27;{60 * 'a'}&#x27;; choose one of the list."),
         ({"child": ""}, "Choose the size of the trial network."),
     ],
 )
@@ -139,7 +147,17 @@ def test_a_policy_is_exported_imported_and_used(project: Project, manager: Clien
     assert "The policy mine is kept." in answer
     assert "Turn at 50% for 50%" in answer
     again = AugmentationPolicy.objects.get(project=project)
-    answer = manager.post(f"{page}policies/{again.pk}/", follow=True).content.decode()
+    twice = io.BytesIO(b"\xef\xbb\xbf" + data.replace(b'"mine"', b'"yours"'))
+    twice.name = "yours.json"
+    answer = manager.post(f"{page}policies/", {"policy": twice}, follow=True).content.decode()
+    assert "The policy mine was here already, under this name." in answer
+    for action in ("", "banana", 3_000 * "a"):
+        refused_use = manager.post(f"{page}policies/{again.pk}/", {"action": action})
+        assert refused_use.status_code == 422
+        assert "there are: use, delete. Nothing was done." in refused_use.content.decode()
+        assert len(refused_use.content) < len(manager.get(page).content) + 1_000
+        assert learner_of(project).augmentation != "mine"
+    answer = manager.post(f"{page}policies/{again.pk}/", {"action": "use"}, follow=True).content.decode()
     assert "Features that are learned from now on use mine." in answer
     assert learner_of(project).augmentation == "mine"
     one, api = (
@@ -204,6 +222,9 @@ def test_the_api_begins_follows_pauses_and_keeps(project: Project, manager: Clie
     assert listed == manager.get(f"{address}/policies/{kept.pk}").json()
     kept.delete()
     assert call("POST", f"{address}/policies", listed)[0] == 201
+    marked = ("\ufeff" + json.dumps({**listed, "name": "yours"})).encode()
+    again = manager.post(f"{address}/policies", marked, content_type="application/json")
+    assert (again.status_code, again.json()["name"]) == (200, "mine")
     assert call("POST", f"{address}/policies", {**listed, "policy": 3})[0] == 400
     learner = f"/api/v1/projects/{project.slug}/learner"
     assert call("PATCH", learner, {"augmentation": "mine"})[1]["augmentation"] == "mine"

@@ -106,6 +106,10 @@ def test_a_rule_is_edited_switched_off_and_deleted() -> None:
         == 422
     )
 
+    refused = manager.post(address, {"action": "banana"}, follow=True)
+    assert "There is no action 'banana'; there are: enable, disable, delete." in words(refused)
+    zero.refresh_from_db()
+    assert zero.enabled
     manager.post(address, {"action": "disable"})
     assert "switched off" in words(manager.get(f"/projects/{project.slug}/rules/"))
     manager.post(address, {"action": "enable"})

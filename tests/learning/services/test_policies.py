@@ -43,9 +43,10 @@ def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> No
     kept = policy_keep(project=project, policy=POLICY, name="mine", evidence={"trials": 3})
     data = json.loads(json.dumps(policy_export(policy=kept)))
     factories.item(other)
-    imported = policy_import(project=other, data=data)
+    imported, new = policy_import(project=other, data=data)
+    assert new
     assert (imported.name, imported.digest, imported.evidence) == ("mine", POLICY.digest, {"trials": 3})
-    assert policy_import(project=other, data={**data, "name": "again"}) == imported
+    assert policy_import(project=other, data={**data, "name": "again"}) == (imported, False)
     assert policies_to_picture() == [imported.pk]  # the other's project has no image
     assert policies_to_picture() == []
     # Whoever was asked may be gone.
@@ -67,7 +68,9 @@ def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> No
         ({**data, "name": 3}, 'has a "name"'),
         ({**data, "policy": {}}, "A policy is written as"),
         ({**changed, "name": ""}, "give it 1 to 60 letters"),
-        ({**changed, "name": "none"}, "give it 1 to 60 letters"),
+        ({**changed, "name": "none"}, "The name 'none' is taken by a fixed augmentation"),
+        ({**changed, "name": "None"}, "The name 'None' is taken by a fixed augmentation"),
+        ({**changed, "name": AUGMENTATIONS["views"].title}, "is taken by a fixed augmentation"),
         ({**changed, "name": "two\nlines"}, "give it 1 to 60 letters"),
         ({**changed, "name": "gpj.\u202eresu"}, "give it 1 to 60 letters"),
         ({**changed, "name": "half \ud800"}, "cannot hold half a surrogate pair"),
@@ -85,7 +88,7 @@ def test_a_policy_moves_to_another_project_as_json_and_is_pictured_there() -> No
             policy_import(project=other, data=bad)
     assert list(AugmentationPolicy.objects.filter(project=other)) == [imported]
     deep = {**changed, "name": "über 😀", "evidence": {"a": nested(18)}}
-    assert policy_import(project=other, data=deep).evidence == {"a": nested(18)}
+    assert policy_import(project=other, data=deep)[0].evidence == {"a": nested(18)}
 
 
 def test_networks_learn_with_what_the_project_chose(monkeypatch: pytest.MonkeyPatch) -> None:
