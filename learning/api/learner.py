@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labelling.api.bodies import JsonBody
 from labelling.api.requests import checked, sender
 from labelling.models import Membership
 from labelling.selectors import project_for
@@ -64,6 +65,8 @@ class LearnerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class LearnerApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(parameters=[QUESTION], responses=LearnerSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """What is learned and asked, and what else could be; the outlook is the question's own."""

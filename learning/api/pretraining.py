@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 from rest_framework.views import APIView
 
+from labelling.api.bodies import JsonBody
 from labelling.api.requests import ExactSerializer, checked, sender
 from labelling.models import Membership, Project
 from labelling.selectors import project_for
@@ -31,9 +32,11 @@ class WaySerializer(serializers.Serializer[dict[str, Any]]):
 class PretrainingRunSerializer(ExactSerializer):
     method = serializers.CharField()
     minutes = serializers.FloatField(
-        required=False, help_text="About how long all of it may take, comparing included."
+        required=False, allow_null=True, help_text="About how long all of it may take, comparing included."
     )
-    batch = serializers.IntegerField(required=False, help_text="Instead of the one that is measured.")
+    batch = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Instead of the one that is measured."
+    )
     batches = serializers.DictField(read_only=True, help_text="What was measured, for each way.")
     state = serializers.CharField(read_only=True)
     stage = serializers.CharField(read_only=True)
@@ -49,6 +52,8 @@ class PretrainingSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class PretrainingApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(responses=PretrainingSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The newest run, and the ways there are."""

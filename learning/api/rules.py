@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
+from labelling.api.bodies import JsonBody
 from labelling.api.requests import checked, sender
 from labelling.models import Membership
 from labelling.selectors import project_for
@@ -65,6 +66,8 @@ class RulesSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RulesApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(operation_id="projects_rules_list", parameters=[QUESTION], responses=RulesSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Every rule of a question, and what it does."""
@@ -91,6 +94,8 @@ class RulesApiView(APIView):
 
 
 class RuleApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(responses=RuleSerializer)
     def get(self, request: Request, slug: str, pk: int) -> Response:
         return Response(_as_json(*_rule(request, slug, pk)))

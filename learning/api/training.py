@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labelling.api.bodies import JsonBody
 from learning.api.learner import QUESTION, learner_asked
 from learning.models import Learner, TrainingRun
 from learning.services.runs import trainings_end
@@ -24,6 +25,8 @@ class TrainingSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TrainingApiView(APIView):
+    parser_classes = [JsonBody]
+
     @extend_schema(parameters=[QUESTION], responses=TrainingSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The newest training, over or not; its state is "none" before there was one."""

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from labelling.models import Question
+from learning.core.shown import shown
 from learning.core.strategies import STRATEGIES
 from learning.models import Learner
 from learning.policy_selectors import augmentations_of
@@ -55,15 +56,19 @@ def learner_update(
     Raises ValidationError, with one sentence, for a name that is not registered or a number that cannot be.
     """
     if strategy is not None and strategy not in STRATEGIES:
-        raise ValidationError(f"There is no strategy '{strategy}'; choose one of {', '.join(STRATEGIES)}.")
+        raise ValidationError(
+            f"There is no strategy {shown(strategy)}; choose one of {', '.join(STRATEGIES)}."
+        )
     if method is not None and (sentence := methods_lacking(learner).get(method)):
         raise ValidationError(sentence)
     if method is not None and method not in (offered := methods_offered(learner)):
-        raise ValidationError(f"There is no method '{method}'; choose one of {', '.join(offered)}.")
+        raise ValidationError(f"There is no method {shown(method)}; choose one of {', '.join(offered)}.")
     if backbone is not None and backbone not in (known := backbones_of(learner.project)):
-        raise ValidationError(f"There is no backbone '{backbone}'; choose one of {', '.join(known)}.")
+        raise ValidationError(f"There is no backbone {shown(backbone)}; choose one of {', '.join(known)}.")
     if augmentation is not None and augmentation not in (ways := augmentations_of(learner.project)):
-        raise ValidationError(f"There is no augmentation '{augmentation}'; choose one of {', '.join(ways)}.")
+        raise ValidationError(
+            f"There is no augmentation {shown(augmentation)}; choose one of {', '.join(ways)}."
+        )
     if retrain_after is not None and retrain_after < 1:
         raise ValidationError(f"Retraining after {retrain_after} labels cannot be: give a number from 1 on.")
     if target is not None and not 0.5 <= target <= 0.999:

@@ -12,6 +12,7 @@ from labelling.models import Item, Project
 from labelling.models.project import random_seed
 from learning.core.backbones import BACKBONES
 from learning.core.pretraining import PRETRAININGS, Pretraining
+from learning.core.shown import shown
 from learning.models import Learner, PretrainingRun, Work
 from learning.selectors import backbones_of, learner_of
 from learning.services.backbones import BackboneArtifact, backbone_artifact
@@ -38,13 +39,15 @@ def pretraining_request(
     """
     if method != BY_ITSELF and method not in PRETRAININGS:
         known = ", ".join([BY_ITSELF, *PRETRAININGS])
-        raise ValidationError(f"There is no pretraining '{method}'; choose one of {known}.")
+        raise ValidationError(f"There is no pretraining {shown(method)}; choose one of {known}.")
     if Item.objects.filter(project=project, split=Item.Split.POOL)[:2].count() < 2:
         raise ValidationError("Pretraining needs at least two images in the pool: import some first.")
     if minutes is not None and not MINUTES[0] <= minutes <= MINUTES[1]:
-        raise ValidationError(f"It cannot take {minutes:g} minutes: give {MINUTES[0]:g} to {MINUTES[1]:g}.")
+        raise ValidationError(
+            f"It cannot take {minutes:,.15g} minutes: give {MINUTES[0]:g} to {MINUTES[1]:g}."
+        )
     if batch is not None and not BATCH[0] <= batch <= BATCH[1]:
-        raise ValidationError(f"A batch of {batch} cannot be: give {BATCH[0]} to {BATCH[1]:,} images.")
+        raise ValidationError(f"A batch of {shown(batch)} cannot be: give {BATCH[0]} to {BATCH[1]:,} images.")
     way = PRETRAININGS.get(method)
     if batch is not None and way and not way.has_batch:
         raise ValidationError(f"{way.title} has no batch to choose: leave it out.")

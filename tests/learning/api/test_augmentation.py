@@ -82,6 +82,23 @@ def test_a_bad_request_gets_one_sentence(manager: Client, config: str, sentence:
             "'state' cannot be sent here, only: method, minutes, batch.",
         ),
         ("augmentation", {"minutes": True}, "minutes: A valid number is required, not true or false."),
+        ("augmentation", {"minutes": 1e9}, "It cannot take 1,000,000,000 minutes: give 0.1 to 1,440."),
+        (
+            "learner/pretraining",
+            {"method": "vicreg", "minutes": 1e9},
+            "It cannot take 1,000,000,000 minutes: give 0.1 to 240.",
+        ),
+        (
+            "learner/pretraining",
+            {"method": "vicreg", "batch": 10**399},
+            f"A batch of 1{17 * '0'}...{19 * '0'} cannot be: give 2 to 4,096 images.",
+        ),
+        (
+            "learner/pretraining",
+            {"method": 3_000 * "a"},
+            f"There is no pretraining '{27 * 'a'}...{28 * 'a'}'; choose one of by-itself, "
+            "fine-tuning, masked, meta-learning, pca, simclr, softmatch, vicreg.",
+        ),
     ],
 )
 def test_a_setting_in_the_wrong_place_is_not_left_out_without_a_word(
@@ -93,3 +110,49 @@ def test_a_setting_in_the_wrong_place_is_not_left_out_without_a_word(
     assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
     assert not PolicySearch.objects.exists()
     assert not PretrainingRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("POST", "augmentation"),
+        ("PATCH", "augmentation"),
+        ("POST", "augmentation/policies"),
+        ("POST", "learner/pretraining"),
+        ("PATCH", "learner"),
+        ("POST", "rules"),
+    ],
+)
+def test_a_form_is_not_taken_for_json(manager: Client, method: str, address: str) -> None:
+    answer = manager.generic(
+        method,
+        f"/api/v1/projects/{manager.defaults['SLUG']}/{address}",
+        "config=1",
+        content_type="application/x-www-form-urlencoded",
+    )
+    sentence = "A body of type 'application/x-www-form-urlencoded' is not read here: send application/json."
+    assert (answer.status_code, answer.json()) == (415, {"detail": sentence})
+    assert not PolicySearch.objects.exists()
+
+
+def test_what_get_shows_can_be_sent(manager: Client) -> None:
+    address = f"/api/v1/projects/{manager.defaults['SLUG']}"
+    usual = manager.get(f"{address}/augmentation").json()["usual"]
+    assert "seed" not in usual  # it is drawn
+    begun = manager.post(f"{address}/augmentation", {"config": usual}, content_type="application/json")
+    assert begun.status_code == 201
+    refused = manager.patch(
+        f"{address}/augmentation", {"action": "pause", "foo": 1}, content_type="application/json"
+    )
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {"detail": "'foo' cannot be sent here, only: action."},
+    )
+    empty = {"method": "vicreg", "minutes": None, "batch": None}
+    learned = manager.post(f"{address}/learner/pretraining", empty, content_type="application/json")
+    assert (learned.status_code, learned.json()["newest"]["batch"]) == (201, None)
+    gone = manager.get(f"{address}/augmentation/policies/99")
+    assert (gone.status_code, gone.json()) == (
+        404,
+        {"detail": "The project keeps no such policy: it may have been deleted meanwhile."},
+    )
