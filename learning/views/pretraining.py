@@ -1,5 +1,7 @@
 """The part of the learner's page that pretrains a backbone; asks for itself again while one is learned."""
 
+from collections.abc import Mapping
+
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -13,6 +15,7 @@ from labelling.views.access import SignedInRequest
 from learning.core.pretraining import PRETRAININGS, Pretraining
 from learning.models import PretrainingRun, Work
 from learning.selectors import learner_of, newest_pretraining, worker_words
+from learning.services.features import BY_ITSELF
 from learning.services.lessons import lessons_lacking
 from learning.services.pretraining import pretraining_end, pretraining_request
 from learning.views.batch_plot import batch_plots
@@ -37,11 +40,16 @@ class PretrainingView(LoginRequiredMixin, View):
                 batch=_batch(request.POST.get("batch", "")),
             )
         except ValidationError as error:
-            return self._part(request, project, error.messages[0], status=422)
+            return self._part(request, project, error.messages[0], typed=request.POST, status=422)
         return self._part(request, project)
 
     def _part(
-        self, request: SignedInRequest, project: Project, error: str = "", status: int = 200
+        self,
+        request: SignedInRequest,
+        project: Project,
+        error: str = "",
+        typed: Mapping[str, object] | None = None,
+        status: int = 200,
     ) -> HttpResponse:
         run = newest_pretraining(project)
         live = run is not None and run.state in (Work.State.QUEUED, Work.State.RUNNING)
@@ -56,6 +64,7 @@ class PretrainingView(LoginRequiredMixin, View):
             "ways": [_way(project, way) for way in PRETRAININGS.values()],
             "plots": batch_plots(run) if run else [],
             "error": error,
+            "typed": typed or {"method": BY_ITSELF},
             "worker": worker_words(workers_seen()) if live else "",
         }
         return render(request, "learning/pretraining.html", context, status=status)

@@ -8,10 +8,13 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labelling.models import Membership
+from labelling.models import Membership, Project
+from learning.core.augmentation import Applied, Policy
 from learning.core.policy_search.session import Trial
-from learning.models import AugmentationPolicy, PolicySearch
+from learning.models import AugmentationPolicy, PolicySearch, PretrainingRun
 from learning.services import policy_search
+from learning.services.learners import learner_update, learners_ensure
+from learning.services.policies import policy_keep
 from learning.services.policy_search import AskForHelp, policy_search_do
 from tests import factories
 from tests.learning.digits import digits_project, embed_all, label_items, learner_of
@@ -26,6 +29,12 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def signed_in(page: Page, client: Client, live_server: LiveServer, project: Project) -> None:
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    session = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+
+
 def test_a_search_is_watched_until_its_policy_is_used(
     live_server: LiveServer, page: Page, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,9 +43,7 @@ def test_a_search_is_watched_until_its_policy_is_used(
     project, truth = digits_project(60)
     embed_all()
     label_items(project, truth, 40)
-    client.force_login(factories.member(project, Membership.Role.MANAGER))
-    session = client.cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    signed_in(page, client, live_server, project)
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(f"{live_server.url}/projects/{project.slug}/augmentation/")
@@ -83,3 +90,36 @@ def test_a_search_is_watched_until_its_policy_is_used(
     expect(found.get_by_text("in use", exact=True)).to_be_visible()
     assert learner_of(project).augmentation == kept.name
     assert not broken
+
+
+def test_a_long_name_fits_a_small_screen(live_server: LiveServer, page: Page, client: Client) -> None:
+    project, _ = digits_project(20)
+    learners_ensure()
+    for name, operation in ((60 * "W", "rotate"), (60 * "M", "invert")):
+        policy = Policy(((Applied(operation, 0.5, 0.5),),))
+        policy_keep(project=project, policy=policy, name=name, evidence={})
+    learner_update(learner=learner_of(project), augmentation=60 * "W")
+    signed_in(page, client, live_server, project)
+    page.set_viewport_size({"width": 380, "height": 800})
+    for part in ("augmentation", "learner"):
+        page.goto(f"{live_server.url}/projects/{project.slug}/{part}/")
+        expect(page.get_by_text(60 * "W").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+def test_what_a_person_opened_stays_open_while_its_part_renews_itself(
+    live_server: LiveServer, page: Page, client: Client
+) -> None:
+    project, _ = digits_project(20)
+    learners_ensure()
+    config = {"batches": {"vicreg": {"curve": [], "reason": "Batches of 45: the usual."}}}
+    PretrainingRun.objects.create(project=project, method="vicreg", seed=0, config=config)
+    signed_in(page, client, live_server, project)
+    page.goto(f"{live_server.url}/projects/{project.slug}/learner/")
+    page.get_by_text("Batch sizes").click()
+    for open_now in (True, False):
+        for stage in ("epoch 1 of 4", "epoch 2 of 4"):
+            PretrainingRun.objects.update(stage=f"VICReg: {stage}")
+            expect(page.locator("#pretraining")).to_contain_text(stage)
+            expect(page.get_by_text("Batches of 45"), stage).to_be_visible(visible=open_now)
+        page.get_by_text("Batch sizes").click()

@@ -233,6 +233,10 @@ def test_a_manager_pretrains_and_sees_how_far_it_is_and_what_came_out() -> None:
     refused = manager.post(address, {"method": "guess"})
     assert refused.status_code == 422
     assert "There is no pretraining &#x27;guess&#x27;" in refused.content.decode()
+    form = {"method": "vicreg", "minutes": "1e9", "batch": "12"}
+    kept = manager.post(address, form).content.decode()
+    for typed in ('value="vicreg" checked', 'value="1e9"', 'value="12"'):
+        assert typed in kept
     assert "VICReg: waiting for a worker." in manager.post(address, {"method": "vicreg"}).content.decode()
     again = manager.post(address, {"method": "simclr"}).content.decode()
     assert "A pretraining of this project is under way" in again

@@ -53,6 +53,22 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   detail.isError = false;
 });
 
+// What a person opened or closed stays so while its part of the page is renewed.
+const opened = new Map();
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  for (const { id, open } of detail.target.querySelectorAll("details[id]")) opened.set(id, open);
+});
+
+// Not before: until a part has settled, htmx itself still sets attributes.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const [id, open] of opened) {
+    const there = document.getElementById(id);
+    if (there) there.open = open;
+  }
+  opened.clear();
+});
+
 // A session that has ended turns a refresh into the sign-in page: show that as a page, not inside a panel.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, pathInfo } = event.detail;
