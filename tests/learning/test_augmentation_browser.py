@@ -73,7 +73,7 @@ def test_a_search_is_watched_until_its_policy_is_used(
     expect(page.locator("#rewards svg").first).to_be_visible()
     best = page.locator("#policy-search figure")
     expect(best).to_have_count(3)
-    page.wait_for_function("[...document.querySelectorAll('figure img')].every(one => one.naturalWidth > 0)")
+    page.evaluate("Promise.all([...document.querySelectorAll('figure img')].map(one => one.decode()))")
     rewards = [float(found) for found in re.findall(r"([\d.]+)% right", " ".join(best.all_inner_texts()))]
     judged_best = search.trials.filter(kind="search").order_by("-reward").values_list("reward", flat=True)
     assert rewards == [round(100 * float(one or 0), 1) for one in judged_best[:3]]
