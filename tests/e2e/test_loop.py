@@ -61,7 +61,7 @@ def accuracy(page: Page) -> tuple[float, ...] | None:
 
 
 def until(page: Page, holds: str, arg: object = None) -> None:
-    """As `wait_for_function`, which evaluates its words in the page from the second time on: ours forbids it."""
+    """As `wait_for_function`, which from its second look on evaluates in the page, what ours forbids."""
     deadline = time.monotonic() + 30
     while not page.evaluate(holds, arg):
         assert time.monotonic() < deadline, f"{holds} does not come true"
