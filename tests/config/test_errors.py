@@ -15,6 +15,18 @@ def test_a_wrong_address_is_answered_in_the_words_of_whoever_asks(client: Client
 
 
 @pytest.mark.django_db
+def test_what_is_not_there_any_more_is_named_in_plain_words(client: Client) -> None:
+    project = factories.project()
+    client.force_login(factories.member(project, Membership.Role.MANAGER))
+    answer = client.get(f"/api/v1/projects/{project.slug}/rollouts/999")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "There is no such rollout: it may have been deleted meanwhile."
+    page = client.get(f"/projects/{project.slug}/models/999/")
+    assert page.status_code == 404
+    assert "There is no such model version: it may have been deleted" in page.content.decode()
+
+
+@pytest.mark.django_db
 def test_a_body_that_django_will_not_read_gets_a_sentence(client: Client) -> None:
     project = factories.project()
     client.force_login(factories.member(project))
