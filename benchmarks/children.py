@@ -2,20 +2,24 @@
 
 Policies are drawn from the usual search space. Each is judged by the children of a trial, which know half of
 the labels, and by a larger network that learns all of them for longer and is asked test pictures. Shown is
-Spearman's rank correlation of the two, and of a trial's rewards with those of the same trial on other seeds.
+Spearman's rank correlation of the two, and of a trial's rewards with those of the same trial on other seeds;
+and by how many points the mean policy is better than none, by children and by the larger network.
 """
 
 import argparse
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.pictures import Pictures, digits, larger_sets
+from benchmarks.augment import LOOKS
+from benchmarks.augment_runs import FASHION_IMAGES
+from benchmarks.pictures import Pictures, digits, fashion, larger_sets
 from benchmarks.report import Claim, print_report
-from learning.core.augmentation import Policy
+from learning.core.augmentation import AUGMENTATIONS, Policy
 from learning.core.children.children import children_train
 from learning.core.children.judge import Judge, channels_first
 from learning.core.networks.pretrain import SIZE
@@ -28,7 +32,9 @@ from learning.core.pretraining import Answered
 LONG = ChildPlan("medium", looked_at=6_000, batch=64)
 TESTED = 3_000
 DRAWS = 2  # seeds a policy
-SETS = ("digits", "MNIST-5k")
+FIXED = ("rand-augment", "trivial-augment-wide")  # beside those drawn
+Way = str | Policy  # a fixed augmentation by its name
+SETS = ("digits", "MNIST-5k", "Fashion-MNIST")
 
 
 def main() -> None:
@@ -37,16 +43,17 @@ def main() -> None:
     parser.add_argument("--policies", type=int, default=30)
     parser.add_argument("--labels", type=int, default=200)
     parser.add_argument("--looked-at", type=int, nargs="+", default=[2_000, ChildPlan().looked_at])
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--sets", nargs="+", default=list(SETS[:2]), choices=SETS)
     options = parser.parse_args()
-    long = LONG
+    long = replace(LONG, looked_at=max(LONG.looked_at, LOOKS * options.labels))
     if options.quick:
         options.sets, options.policies, options.looked_at = ["digits"], 4, [600]
         long = ChildPlan(looked_at=1_000)
     torch.set_num_threads(1)
     rows: list[dict[str, object]] = []
     claims: list[Claim] = []
-    for pictures in (one for one in (digits(), *larger_sets()) if one.name in options.sets):
+    sets = [digits(), *larger_sets(), fashion(FASHION_IMAGES)]
+    for pictures in (one for one in sets if one is not None and one.name in options.sets):
         found, agrees = _measured(pictures, options, long)
         rows += found
         claims.append(
@@ -65,8 +72,10 @@ def _measured(
     known = Answered(images[: options.labels], labels[: options.labels])
     test = Answered(images[options.labels :][:TESTED], labels[options.labels :][:TESTED])
     space = SearchSpace()
-    policies = [space.policy(one) for one in drawn(space, options.policies, np.random.default_rng(11))]
+    policies: list[Way] = [*FIXED]
+    policies += [space.policy(one) for one in drawn(space, options.policies, np.random.default_rng(11))]
     truth = np.array([_long(known, test, pictures.classes, one, long) for one in policies])
+    gained = 100 * float(truth.mean() - _long(known, test, pictures.classes, "none", long))
     print(f"{pictures.name}, long: {100 * truth.mean():.1f} +- {100 * truth.std():.1f}%", flush=True)
     rows: list[dict[str, object]] = []
     agrees = 0.0
@@ -75,6 +84,7 @@ def _measured(
         began = time.process_time()
         rewards = np.array([[_reward(judge, one, draw) for one in policies] for draw in range(DRAWS)])
         took = (time.process_time() - began) / rewards.size
+        plain = float(np.mean([_reward(judge, "none", draw) for draw in range(DRAWS)]))
         agrees = float(np.mean([_agreement(one, truth) for one in rewards]))
         rows.append(
             {
@@ -82,6 +92,8 @@ def _measured(
                 "pictures": looked_at,
                 "CPU s": took,
                 "%": 100 * float(rewards.mean()),
+                "over none": 100 * (float(rewards.mean()) - plain),
+                "long over none": gained,
                 "with long": agrees,
                 "with itself": _agreement(rewards[0], rewards[1]),
             }
@@ -90,17 +102,21 @@ def _measured(
     return rows, agrees
 
 
-def _long(known: Answered, test: Answered, classes: int, policy: Policy, plan: ChildPlan) -> float:
+def _long(known: Answered, test: Answered, classes: int, way: Way, plan: ChildPlan) -> float:
+    augment = AUGMENTATIONS[way].apply if isinstance(way, str) else way
     truth = torch.from_numpy(known.labels)
-    made = children_train([channels_first(known.images)], [truth], classes, policy, plan, [0])
+    made = children_train([channels_first(known.images)], [truth], classes, augment, plan, [0])
     [logits] = made.logits([channels_first(test.images)])
     return float((logits.argmax(axis=1) == test.labels).mean())
 
 
-def _reward(judge: Judge, policy: Policy, draw: int) -> float:
+def _reward(judge: Judge, way: Way, draw: int) -> float:
     """On a seed of its own, as the trials of a search are."""
-    seed = int(policy.digest[:6], 16) + 2 * draw
-    return judge.outcome(Trial(0, "search", seed, "", policy), "child").reward
+    if isinstance(way, str):
+        trial = Trial(0, "search", 2 * draw, way, None)
+    else:
+        trial = Trial(0, "search", int(way.digest[:6], 16) + 2 * draw, "", way)
+    return judge.outcome(trial, "child").reward
 
 
 def _agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
