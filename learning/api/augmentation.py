@@ -38,7 +38,9 @@ ACTS = {"pause": policy_search_pause, "resume": policy_search_resume}
 
 
 class BeginSerializer(ExactSerializer):
-    config = serializers.DictField(required=False, help_text="Any part of what `usual` shows.")
+    config = serializers.DictField(
+        required=False, help_text="Any part of what `usual` shows; `seed`; `child.looked_at`, pictures."
+    )
     minutes = serializers.FloatField(
         required=False, allow_null=True, help_text="No further proposals after so many."
     )
@@ -70,7 +72,10 @@ class SearchSerializer(serializers.Serializer[dict[str, Any]]):
 
 class AugmentationSerializer(serializers.Serializer[dict[str, Any]]):
     newest = SearchSerializer(allow_null=True)
-    usual = serializers.DictField(help_text="What a search is begun with otherwise; its seed is drawn.")
+    usual = serializers.DictField(
+        help_text="What a search is begun with otherwise. Its seed is drawn; children look 4,000 times, or "
+        "20 times for each label if that is more."
+    )
     searches = serializers.ListField(child=serializers.DictField())
     augmentations = serializers.ListField(child=serializers.DictField())
 
@@ -172,8 +177,7 @@ def _as_json(project: Project) -> dict[str, object]:
     search = newest_policy_search(project)
     return {
         "newest": _search(search) if search else None,
-        # Rivals are given, and a seed is drawn.
-        "usual": {n: value for n, value in SearchConfig().as_json().items() if n not in ("rivals", "seed")},
+        "usual": _usual(),
         "searches": [
             {"name": one.name, "title": one.title, "summary": one.summary} for one in SEARCHES.values()
         ],
@@ -182,6 +186,14 @@ def _as_json(project: Project) -> dict[str, object]:
             for name, (title, summary) in augmentations_of(project).items()
         ],
     }
+
+
+def _usual() -> dict[str, Any]:
+    """Whoever sends it back begins the same search as without it."""
+    usual = SearchConfig().as_json()
+    # Rivals are given, a seed is drawn, and how long children look depends on the labels.
+    del usual["rivals"], usual["seed"], usual["child"]["looked_at"]
+    return usual
 
 
 def _search(search: PolicySearch) -> dict[str, object]:
