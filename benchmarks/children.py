@@ -1,9 +1,10 @@
 """Does a trial's short-lived child rank policies as a network would that is trained for long?
 
-Policies are drawn from the usual search space. Each is judged by the children of a trial, which know half of
-the labels, and by a larger network that learns all of them for longer and is asked test pictures. Shown is
-Spearman's rank correlation of the two, and of a trial's rewards with those of the same trial on other seeds;
-and by how many points the mean policy is better than none, by children and by the larger network.
+Policies are drawn from the usual search space, beside the fixed augmentations. Each is judged by the children
+of a trial, which learn half of the labels, or of some of them, and by a larger network that learns all of
+them for longer and is asked test pictures. Shown is Spearman's rank correlation of the two, and of a trial's
+rewards with those of the same trial on other seeds; and by how many points the mean policy is better than
+none, by children and by the larger network.
 """
 
 import argparse
@@ -32,7 +33,6 @@ from learning.core.pretraining import Answered
 LONG = ChildPlan("medium", looked_at=6_000, batch=64)
 TESTED = 3_000
 DRAWS = 2  # seeds a policy
-FIXED = ("rand-augment", "trivial-augment-wide")  # beside those drawn
 Way = str | Policy  # a fixed augmentation by its name
 SETS = ("digits", "MNIST-5k", "Fashion-MNIST")
 
@@ -42,12 +42,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="end within a minute: digits, 4 policies, short")
     parser.add_argument("--policies", type=int, default=30)
     parser.add_argument("--labels", type=int, default=200)
-    parser.add_argument("--looked-at", type=int, nargs="+", default=[2_000, ChildPlan().looked_at])
+    parser.add_argument(
+        "--children",
+        type=_plan,
+        nargs="+",
+        help="labels:pictures looked at, such as 200:4000, the usual; beside others of all labels",
+    )
     parser.add_argument("--sets", nargs="+", default=list(SETS[:2]), choices=SETS)
     options = parser.parse_args()
     long = replace(LONG, looked_at=max(LONG.looked_at, LOOKS * options.labels))
+    usual, count = ChildPlan(), options.labels
+    options.children = options.children or [
+        replace(usual, labels=count, looked_at=usual.looked_at // (1 if count > usual.labels else 2)),
+        usual,
+        *([replace(usual, labels=count, looked_at=20 * count)] if count > usual.labels else []),
+    ]
     if options.quick:
-        options.sets, options.policies, options.looked_at = ["digits"], 4, [600]
+        options.sets, options.policies, options.children = ["digits"], 4, [ChildPlan(looked_at=600)]
         long = ChildPlan(looked_at=1_000)
     torch.set_num_threads(1)
     rows: list[dict[str, object]] = []
@@ -62,6 +73,11 @@ def main() -> None:
     print_report("children", rows, claims)
 
 
+def _plan(words: str) -> ChildPlan:
+    labels, looked_at = map(int, words.split(":"))
+    return ChildPlan(labels=labels, looked_at=looked_at)
+
+
 def _measured(
     pictures: Pictures, options: argparse.Namespace, long: ChildPlan
 ) -> tuple[list[dict[str, object]], float]:
@@ -72,15 +88,15 @@ def _measured(
     known = Answered(images[: options.labels], labels[: options.labels])
     test = Answered(images[options.labels :][:TESTED], labels[options.labels :][:TESTED])
     space = SearchSpace()
-    policies: list[Way] = [*FIXED]
+    policies: list[Way] = [name for name in AUGMENTATIONS if name != "none"]
     policies += [space.policy(one) for one in drawn(space, options.policies, np.random.default_rng(11))]
     truth = np.array([_long(known, test, pictures.classes, one, long) for one in policies])
     gained = 100 * float(truth.mean() - _long(known, test, pictures.classes, "none", long))
     print(f"{pictures.name}, long: {100 * truth.mean():.1f} +- {100 * truth.std():.1f}%", flush=True)
     rows: list[dict[str, object]] = []
     agrees = 0.0
-    for looked_at in options.looked_at:
-        judge = Judge(known, pictures.classes, ChildPlan(looked_at=looked_at), 0)
+    for plan in options.children:
+        judge = Judge(known, pictures.classes, plan, 0)
         began = time.process_time()
         rewards = np.array([[_reward(judge, one, draw) for one in policies] for draw in range(DRAWS)])
         took = (time.process_time() - began) / rewards.size
@@ -89,7 +105,8 @@ def _measured(
         rows.append(
             {
                 "data": pictures.name,
-                "pictures": looked_at,
+                "labels": plan.labels,
+                "looked at": plan.looked_at,
                 "CPU s": took,
                 "%": 100 * float(rewards.mean()),
                 "over none": 100 * (float(rewards.mean()) - plain),

@@ -1,7 +1,7 @@
 from django import forms
 
 from labelling.forms import PercentField
-from learning.core.augmentation import OPERATIONS
+from learning.core.augmentation import AUGMENTATIONS, OPERATIONS
 from learning.core.policy_search import SEARCHES
 from learning.core.policy_search.config import SearchConfig
 from learning.core.policy_search.plan import WIDTHS
@@ -58,8 +58,8 @@ class PolicySearchForm(forms.Form):
     trials = _whole(
         "Trials",
         USUAL.trials,
-        "Each trains two small networks, for a second or two with 200 labels, five times as long with "
-        "1,000; by density matching it only asks them.",
+        "Each trains two small networks, for a second or two; by density matching it only asks them. The "
+        "best are tried again, for longer where there are many labels.",
     )
     minutes = _number(
         "Minutes for proposals",
@@ -86,6 +86,14 @@ class PolicySearchForm(forms.Form):
             "invalid": "Write the share of the labels as a number of percent, such as 100.",
         },
     )
+    fixed = forms.MultipleChoiceField(
+        label="Tried beside the best",
+        choices=lambda: [(name, AUGMENTATIONS[name].title) for name in USUAL.fixed],
+        initial=list(USUAL.fixed),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "There is no augmentation '%(value).60s'; choose of the list."},
+    )
     rate = _number("Learning rate of the controller", USUAL.rate, "Of reinforcement learning.")
     sub_policies = _whole("Sub-policies", USUAL.space.sub_policies, "Each picture gets one of them.")
     length = _whole("Operations of a sub-policy", USUAL.space.length)
@@ -104,7 +112,7 @@ class PolicySearchForm(forms.Form):
         space = ("operations", "sub_policies", "length", "probabilities", "magnitudes")
         seed = {} if sent["seed"] is None else {"seed": sent["seed"]}
         return {
-            **{name: sent[name] for name in ("search", "trials", "rate", "fraction")},
+            **{name: sent[name] for name in ("search", "trials", "rate", "fraction", "fixed")},
             "space": {name: sent[name] for name in space},
             "child": {"size": sent["child"]},
             **seed,

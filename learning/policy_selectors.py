@@ -54,10 +54,11 @@ def search_progress(search: PolicySearch) -> Progress:
     done = judged.count()
     best = judged.filter(kind="search").order_by("-reward").values_list("reward", flat=True).first()
     moves = search.state == PolicySearch.State.RUNNING and done and search.seconds > 0
-    each = search.seconds / done if done else 0.0
     config = config_from(search.config)
     finals = Session.expected(config) - config.trials
     proposed = judged.filter(kind="search").count()
+    longer = config.child.for_finals(len(search.known)).looked_at / config.child.looked_at
+    each = search.seconds / (proposed + longer * (done - proposed)) if done else 0.0
     proposals = config.trials
     if search.minutes is not None and each:
         # As many as there is time for; the finals come on top.
@@ -65,7 +66,8 @@ def search_progress(search: PolicySearch) -> Progress:
     if search.trials.exclude(kind="search").exists():
         proposals = proposed
     total = done if search.state == PolicySearch.State.DONE else max(done, proposals + finals)
-    left = (total - done) * each if moves else None
+    left_proposals = max(0, proposals - proposed)
+    left = (left_proposals + longer * (total - done - left_proposals)) * each if moves else None
     return Progress(done, total, judged.filter(diverged=True).count(), best, left)
 
 

@@ -38,9 +38,7 @@ ACTS = {"pause": policy_search_pause, "resume": policy_search_resume}
 
 
 class BeginSerializer(ExactSerializer):
-    config = serializers.DictField(
-        required=False, help_text="Any part of what `usual` shows; `seed`; `child.looked_at`, pictures."
-    )
+    config = serializers.DictField(required=False, help_text="Any part of what `usual` shows; `seed`.")
     minutes = serializers.FloatField(
         required=False, allow_null=True, help_text="No further proposals after so many."
     )
@@ -73,8 +71,9 @@ class SearchSerializer(serializers.Serializer[dict[str, Any]]):
 class AugmentationSerializer(serializers.Serializer[dict[str, Any]]):
     newest = SearchSerializer(allow_null=True)
     usual = serializers.DictField(
-        help_text="What a search is begun with otherwise. Its seed is drawn; children look 4,000 times, or "
-        "20 times for each label if that is more."
+        help_text="What a search is begun with otherwise; its seed is drawn. A child learns half "
+        "of `child.labels` labels, and looks at `child.looked_at` pictures in all; those of the finals learn "
+        "half of all labels, up to ten times as many, and look as often at each."
     )
     searches = serializers.ListField(child=serializers.DictField())
     augmentations = serializers.ListField(child=serializers.DictField())
@@ -191,8 +190,7 @@ def _as_json(project: Project) -> dict[str, object]:
 def _usual() -> dict[str, Any]:
     """Whoever sends it back begins the same search as without it."""
     usual = SearchConfig().as_json()
-    # Rivals are given, a seed is drawn, and how long children look depends on the labels.
-    del usual["rivals"], usual["seed"], usual["child"]["looked_at"]
+    del usual["rivals"], usual["seed"]  # those are given, this is drawn
     return usual
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from labelling.models.project import random_seed
 from labelling.selectors import labelled
 from learning.core.augmentation import AUGMENTATIONS, policy_from
 from learning.core.lazy import lazy
-from learning.core.policy_search.config import SearchConfig, config_from
+from learning.core.policy_search.config import config_from
 from learning.core.policy_search.labels import part, too_few
 from learning.core.policy_search.session import Session, Trial
 from learning.core.policy_search.verdict import Verdict
@@ -39,10 +38,6 @@ guards = lazy("learning.core.children.guards", often=False)
 LIVE = (PolicySearch.State.QUEUED, PolicySearch.State.RUNNING, PolicySearch.State.PAUSED)
 MINUTES = (0.1, 1_440.0)
 MOST_LABELS = 5_000
-# Children look so often at each labelled picture, as they do at 200 by the usual plan. With 4,000 looks at
-# 1,000 pictures they rank policies the other way round than a network that is trained for long (`python -m
-# benchmarks.children --sets Fashion-MNIST --labels 1000 --looked-at 4000 20000`).
-LOOKS = 20
 WAIT = 0.05  # seconds, for trials that others are at
 
 AskForHelp = Callable[[int], None]  # told the id of a search
@@ -73,8 +68,6 @@ def policy_search_request(
         if lacking := too_few(used, learner.question.labels.count()):
             of = f"{wanted.fraction:.0%} of the labels are to be used. " if len(used) < len(labels) else ""
             raise ValueError(of + lacking)
-        if "looked_at" not in config.get("child", {}):
-            wanted = _looking_long(wanted, len(used))
     except (ValueError, TypeError) as error:
         raise ValidationError(str(error)) from error
     try:
@@ -88,11 +81,6 @@ def policy_search_request(
             )
     except IntegrityError:
         raise ValidationError("A search of this project is under way: wait for it or end it.") from None
-
-
-def _looking_long(config: SearchConfig, labels: int) -> SearchConfig:
-    looked_at = max(config.child.looked_at, LOOKS * labels)
-    return replace(config, child=replace(config.child, looked_at=looked_at))
 
 
 def policy_search_pause(*, search: PolicySearch) -> None:
@@ -228,9 +216,10 @@ def _finish(search: PolicySearch, verdict: Verdict) -> None:
         used = learner.augmentation if learner else ""
         # What a person chose meanwhile has not been met, and is not replaced.
         met = learner is not None and set(_rivals(learner)) <= set(config.rivals)
+        best = kept.name if verdict.best == verdict.candidate else verdict.best
         if verdict.better and met:
-            Learner.objects.filter(project=search.project_id).update(augmentation=kept.name)
-        note = _words(verdict, kept, used, met=met)
+            Learner.objects.filter(project=search.project_id).update(augmentation=best)
+        note = _words(verdict, kept, best, used, met=met)
         work_owned(
             search,
             state=PolicySearch.State.DONE,
@@ -242,15 +231,16 @@ def _finish(search: PolicySearch, verdict: Verdict) -> None:
         )
 
 
-def _words(verdict: Verdict, kept: AugmentationPolicy, used: str, *, met: bool) -> str:
-    end = "it is kept, and not used unless you choose it"
-    if used == kept.name:
+def _words(verdict: Verdict, kept: AugmentationPolicy, best: str, used: str, *, met: bool) -> str:
+    end = "what is in use stays in use"
+    if used == best:
         end = "it is in use already"
     elif verdict.better and met:
         end = "features that are learned from now on use it"
     elif verdict.better:
-        end = f"it is kept, and {used}, chosen meanwhile, stays in use"
-    return f"{kept.name}, on seeds and halves of the labels that chose nothing: {verdict.words}; {end}."
+        end = f"it is not used, since {used}, chosen meanwhile, stays in use"
+    said = "; ".join(filter(None, (verdict.words, verdict.instead, end)))
+    return f"{kept.name}, on seeds and halves of the labels that chose nothing: {said}."
 
 
 def _stage(trial: Trial) -> str:

@@ -31,7 +31,7 @@ from learning.models import AugmentationPolicy, Learner
 from learning.services.policy_search import policy_search_request
 AugmentationPolicy.objects.all().delete()
 Learner.objects.update(augmentation="views")
-config = {"trials": 12, "together": 4, "seed": 5, "child": {"looked_at": 400}}
+config = {"trials": 12, "together": 4, "seed": 5, "child": {"looked_at": 400}, "fixed": ["augmix"]}
 policy_search_request(project=Project.objects.get(slug__startswith="project-"), config=config)
 """
 LEARNS = """

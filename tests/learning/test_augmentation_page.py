@@ -9,6 +9,7 @@ from django.test import Client
 
 from labelling.models import Project
 from learning.core.augmentation import Applied, Policy
+from learning.core.policy_search.config import FIXED
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
 from learning.policy_forms import PolicySearchForm
 from learning.services.learners import learner_update, learners_ensure
@@ -45,6 +46,7 @@ def test_a_search_is_begun_followed_paused_and_ended_on_its_page(project: Projec
     assert manager.post(page, sent()).status_code == 302
     search = PolicySearch.objects.get(project=project)
     assert search.config["space"]["operations"] == sent()["operations"]
+    assert search.config["fixed"] == sent()["fixed"] == list(FIXED)
     assert (search.config["trials"], search.config["rate"], search.minutes) == (300, 0.005, None)
     part = manager.get(f"{page}search/").content.decode()
     assert "Waiting for a worker: 0 of " in part
@@ -87,9 +89,12 @@ def test_a_search_is_begun_followed_paused_and_ended_on_its_page(project: Projec
     assert "Begin another" in ended
 
 
-@pytest.mark.parametrize("better", [True, False])
-def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Client, better: bool) -> None:
-    verdict = {"better": better, "words": "-1.3 points against none (-3.0 to +0.4)"}
+@pytest.mark.parametrize(("better", "instead"), [(True, ""), (False, ""), (True, "AugMix did better")])
+def test_only_a_policy_that_is_better_is_good_news(
+    project: Project, manager: Client, better: bool, instead: str
+) -> None:
+    words = "-1.3 points against none (-3.0 to +0.4)"
+    verdict = {"better": better, "words": words, "instead": instead}
     search = PolicySearch.objects.create(
         project=project,
         config={"search": "ppo"},
@@ -102,7 +107,8 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
     policy_keep(project=project, policy=POLICY, name="found", evidence={"verdict": verdict}, search=search)
     page = manager.get(f"/projects/{project.slug}/augmentation/").content.decode()
     assert ('<p class="notice notice-good">Kept.</p>' in page) is better
-    assert ('<span class="badge">not better</span>' in page) is not better
+    assert ('<span class="badge">not better</span>' in page) is (not better or bool(instead))
+    assert (f"{words}; AugMix did better;" in page) is bool(instead)
     assert "Use found" in page  # a person may use it all the same
 
 
@@ -124,6 +130,7 @@ def test_only_a_policy_that_is_better_is_good_news(project: Project, manager: Cl
         ({"operations": ["fly"]}, "There is no operation &#x27;fly&#x27;; choose of the list."),
         ({"child": "huge"}, "There is no size &#x27;huge&#x27;; choose one of the list."),
         ({"search": 3_000 * "a"}, f"There is no search &#x27;{60 * 'a'}&#x27;; choose one of the list."),
+        ({"fixed": ["fly"]}, "There is no augmentation &#x27;fly&#x27;; choose of the list."),
         ({"child": ""}, "Choose the size of the trial network."),
     ],
 )

@@ -13,7 +13,7 @@ from learning.core.augmentation import AUGMENTATIONS, Augment
 from learning.core.children.children import ChildDiverged, Children, children_train
 from learning.core.methods.folds import Rows, folds
 from learning.core.policy_search.base import Judged
-from learning.core.policy_search.labels import part, too_few
+from learning.core.policy_search.labels import evenly, part, too_few
 from learning.core.policy_search.plan import ChildPlan
 from learning.core.policy_search.session import Trial
 from learning.core.pretraining import Answered
@@ -43,7 +43,8 @@ class Judge:
         self.images = channels_first(known.images)
         self.labels = torch.from_numpy(known.labels)
         self.classes, self.plan, self.seed = classes, plan, seed
-        self.parts = folds(known.labels, FOLDS, np.random.default_rng(seed))
+        self.finals = plan.for_finals(len(known.labels))
+        self.parts = self._parts(plan, np.random.default_rng(seed))
 
     def outcome(self, trial: Trial, how: Judged) -> Outcome:
         """A child that diverges is worth nothing, which is no error."""
@@ -52,7 +53,8 @@ class Judge:
             if how == "density" and trial.kind == "search":
                 right = self._by_density(trial.augment, trial.seed)
             else:
-                right = self._by_children(trial.augment, trial.seed, self.halves(trial))
+                plan = self.plan if trial.kind == "search" else self.finals
+                right = self._by_children(trial.augment, plan, trial.seed, self.halves(trial))
         except ChildDiverged:
             return Outcome(0.0, True, time.perf_counter() - began)
         return Outcome(right, False, time.perf_counter() - began)
@@ -60,16 +62,27 @@ class Judge:
     @cached_property
     def plain(self) -> Children:
         """Children that learned pictures as they are, one a half."""
-        return self._children(AUGMENTATIONS["none"].apply, self.parts, 0)
+        return self._children(AUGMENTATIONS["none"].apply, self.plan, self.parts, 0)
 
     def halves(self, trial: Trial) -> list[tuple[Rows, Rows]]:
-        """Of finalists drawn anew: what the search found on its own may be chance."""
+        """What each child learns, and answers. Of finalists drawn anew: what a search found may be chance."""
         if trial.kind == "search":
             return self.parts
-        return folds(self.labels.numpy(), FOLDS, np.random.default_rng([self.seed, trial.seed]))
+        return self._parts(self.finals, np.random.default_rng([self.seed, trial.seed]))
 
-    def _by_children(self, augment: Augment, seed: int, parts: Sequence[tuple[Rows, Rows]]) -> float:
-        found = self._children(augment, parts, seed).logits([self.images[asked] for _, asked in parts])
+    def _parts(self, plan: ChildPlan, rng: np.random.Generator) -> list[tuple[Rows, Rows]]:
+        labels = self.labels.numpy()
+        learned = evenly(labels, plan.labels, rng)
+        spare = np.setdiff1d(np.arange(len(labels)), learned)
+        return [
+            (learned[mine], np.concatenate([learned[asked], spare]))
+            for mine, asked in folds(labels[learned], FOLDS, rng)
+        ]
+
+    def _by_children(
+        self, augment: Augment, plan: ChildPlan, seed: int, parts: Sequence[tuple[Rows, Rows]]
+    ) -> float:
+        found = self._children(augment, plan, parts, seed).logits([self.images[asked] for _, asked in parts])
         return self._right(found, parts)
 
     def _by_density(self, augment: Augment, seed: int) -> float:
@@ -88,10 +101,12 @@ class Judge:
         ]
         return float(np.concatenate(right).mean())
 
-    def _children(self, augment: Augment, parts: Sequence[tuple[Rows, Rows]], seed: int) -> Children:
+    def _children(
+        self, augment: Augment, plan: ChildPlan, parts: Sequence[tuple[Rows, Rows]], seed: int
+    ) -> Children:
         images, labels = ([of[learned] for learned, _ in parts] for of in (self.images, self.labels))
         seeds = [seed + number for number in range(len(parts))]
-        return children_train(images, labels, self.classes, augment, self.plan, seeds)
+        return children_train(images, labels, self.classes, augment, plan, seeds)
 
 
 def channels_first(images: NDArray[np.uint8]) -> torch.Tensor:

@@ -13,6 +13,7 @@ from learning.core.shown import shown
 
 TRIALS = (1, 100_000)
 TOGETHER = (1, 256)
+FIXED = tuple(name for name in AUGMENTATIONS if name != "none")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class SearchConfig:
     child: ChildPlan = field(default_factory=ChildPlan)
     fraction: float = 1.0  # of the labels
     seed: int = 0
+    # Augmentations tried beside the best proposals; the best of them is used if what was found is not better.
+    fixed: tuple[str, ...] = FIXED
     # What is in use: the found policy must beat it, too, to be used. A fixed augmentation, or a policy.
     rivals: Mapping[str, Policy | None] = field(default_factory=lambda: {"views": None})
 
@@ -47,6 +50,7 @@ class SearchConfig:
                 "The fraction of the labels to use must be above 0 and at most 1, which is 100%, "
                 f"not {shown(self.fraction)}."
             )
+        object.__setattr__(self, "fixed", _names(self.fixed))
         for name, policy in self.rivals.items():
             if policy is None:
                 registry.find(AUGMENTATIONS, name, "augmentation")
@@ -56,6 +60,7 @@ class SearchConfig:
         return {
             **made,
             "rivals": {name: one and one.as_json() for name, one in self.rivals.items()},
+            "fixed": list(self.fixed),
             "space": self.space.as_json(),
             "child": {one.name: getattr(self.child, one.name) for one in fields(ChildPlan)},
         }
@@ -82,6 +87,15 @@ def _known(what: str, data: object, kind: type[SearchConfig | SearchSpace | Chil
         chosen = ", ".join(name for name in names if name != "rivals")  # those are given, not chosen
         raise ValueError(f"A {what} has no {shown(min(unknown))}; it has {chosen}.")
     return dict(data)
+
+
+def _names(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple) or not all(isinstance(name, str) for name in given):
+        raise ValueError(f"The fixed augmentations must be a list of names, not {shown(given)}.")
+    for name in given:
+        registry.find(AUGMENTATIONS, name, "augmentation")
+    # None is always met.
+    return tuple(name for name in dict.fromkeys(given) if name != "none")
 
 
 def _number(value: object) -> bool:

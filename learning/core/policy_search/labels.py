@@ -23,3 +23,19 @@ def part(count: int, fraction: float, seed: int) -> NDArray[np.int64]:
     if kept >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng([seed, 7]).permutation(count)[:kept])
+
+
+def evenly(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows, in order, of at most `count` labels, or of two of each class if those are more: two of each that
+    has them, then as many of each class as its share.
+    """
+    count = max(count, 2 * len(np.unique(labels)))
+    if count >= len(labels):
+        return np.arange(len(labels))
+    order = rng.permutation(len(labels))
+    share = np.zeros(len(labels))
+    for label in np.unique(labels):
+        rows = order[labels[order] == label]
+        share[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+        share[rows[:2]] = 0.0
+    return np.sort(order[np.argsort(share[order], kind="stable")][:count])

@@ -15,7 +15,7 @@ from learning.core.augmentation import AUGMENTATIONS, Augment, Policy, joined
 from learning.core.policy_search.base import SEARCHES, Judged
 from learning.core.policy_search.config import SearchConfig
 from learning.core.policy_search.space import Choices
-from learning.core.policy_search.verdict import NONE, Verdict, verdict_on
+from learning.core.policy_search.verdict import NONE, Verdict
 
 Kind = Literal["search", "finalist", "confirmation"]
 FINALISTS = 5
@@ -48,9 +48,10 @@ class Session:
     @staticmethod
     def expected(config: SearchConfig) -> int:
         """About how many trials there will be in all."""
-        finalists = min(config.trials, FINALISTS)
-        met = 2 + len(config.rivals)
-        return config.trials + FINALIST_SEEDS * (finalists + (finalists > 1)) + CONFIRMATION_SEEDS * met
+        found = min(config.trials, FINALISTS)
+        finalists = found + (found > 1) + len(config.fixed)
+        met = 2 + len(config.rivals) + bool(config.fixed)
+        return config.trials + FINALIST_SEEDS * finalists + CONFIRMATION_SEEDS * met
 
     @property
     def how(self) -> Judged:
@@ -80,9 +81,10 @@ class Session:
         return [(trial, reward) for trial, reward in self.judged if trial.kind == kind]
 
     def verdict(self) -> Verdict:
-        """Once all is over: the policy that won, and what it is worth beside its rivals."""
-        candidate, policy = self._winner()
-        return verdict_on(candidate, policy, self._rewards("confirmation"))
+        """Once all is over: the policy that won, and what it and the best fixed augmentation are worth."""
+        candidate, policy, fixed, ahead = self._winners()
+        rewards = self._rewards("confirmation")
+        return Verdict(policy, candidate, fixed, fixed if ahead else candidate, self._in_use(), rewards)
 
     def _proposals(self) -> list[Trial]:
         begun = len(self.judged)
@@ -103,7 +105,7 @@ class Session:
         ]
 
     def _finalists(self) -> list[Trial]:
-        """The best proposals, and all of these joined, as in the paper."""
+        """The best proposals, all of these joined, as in the paper, and what needs no search."""
         if self.of_kind("finalist"):
             return []
         found: dict[str, Policy | None] = {}
@@ -112,26 +114,34 @@ class Session:
                 found[trial.candidate] = trial.policy
         if len(found) > 1:
             found[JOINED] = joined([one for one in found.values() if one is not None])
+        found |= dict.fromkeys(self.config.fixed)
         return self._scored("finalist", found, FINALIST_SEEDS)
 
     def _confirmations(self) -> list[Trial]:
         if self.of_kind("confirmation"):
             return []
-        candidate, policy = self._winner()
+        candidate, policy, fixed, _ = self._winners()
         met: dict[str, Policy | None] = {candidate: policy, NONE: None}
-        for name, rival in self.config.rivals.items():
-            # A kept policy may have any name, also the candidate's.
-            met[f"{name}, in use" if name in met else name] = rival
+        met |= dict(zip(self._in_use(), self.config.rivals.values(), strict=True))
+        if fixed:
+            met[fixed] = None
         return self._scored("confirmation", met, CONFIRMATION_SEEDS)
 
-    def _winner(self) -> tuple[str, Policy]:
+    def _in_use(self) -> list[str]:
+        """The rivals' names. A kept policy may have any, also the candidate's or a fixed augmentation's."""
+        taken = {self._winners()[0], *AUGMENTATIONS}
+        rivals = self.config.rivals.items()
+        return [f"{name}, in use" if policy and name in taken else name for name, policy in rivals]
+
+    def _winners(self) -> tuple[str, Policy, str, bool]:
+        """Of the finalists the best one found, the best fixed one, or "", and whether that is better."""
         means = {name: float(np.mean(of_it)) for name, of_it in self._rewards("finalist").items()}
-        best = max(means, key=means.__getitem__)
-        policies = {trial.candidate: trial.policy for trial, _ in self.of_kind("finalist")}
-        policy = policies[best]
-        if policy is None:
+        found = {trial.candidate: trial.policy for trial, _ in self.of_kind("finalist") if trial.policy}
+        if not found:
             raise ValueError("No proposal was judged: give the search more time.")
-        return best, policy
+        best = max(found, key=means.__getitem__)
+        fixed = max(self.config.fixed, key=means.__getitem__, default="")
+        return best, found[best], fixed, bool(fixed) and means[fixed] > means[best]
 
     def _rewards(self, kind: Kind) -> dict[str, list[float]]:
         found: dict[str, list[float]] = {}

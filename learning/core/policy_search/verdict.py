@@ -1,6 +1,6 @@
 """Is the found policy better than none, and than what is in use? On seeds and halves that chose nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,40 +25,61 @@ class Gain:
 
 @dataclass(frozen=True)
 class Verdict:
-    policy: Policy
+    policy: Policy  # the best found
     candidate: str  # where it came from
-    accuracy: dict[str, float]  # of children: with the policy, by its candidate's name, and with what it met
-    over: dict[str, Gain]  # none, and what is in use
+    fixed: str  # the fixed augmentation that did best of those tried beside it, "" if none was
+    best: str  # of the two, by the finalists' rewards
+    in_use: Sequence[str]
+    rewards: Mapping[str, list[float]]  # on what chose neither: of each of these and of none, seed by seed
+
+    def over(self, name: str) -> dict[str, Gain]:
+        """What it gains over all that it met."""
+        mine = np.array(self.rewards[name])
+        return {other: interval(mine - np.array(of)) for other, of in self.rewards.items() if other != name}
 
     @property
     def better(self) -> bool:
-        """Only one that is better than none, and than what is in use, is used without a person's choice."""
-        return all(gain.mean >= LEAST for gain in self.over.values())
+        """Is the best of the two better than none, and than what is in use? Only then is it used without a
+        person's choice.
+        """
+        over = self.over(self.best)
+        met = (NONE, *(name for name in self.in_use if name != NONE))
+        return self.best not in met and all(over[name].mean >= LEAST for name in met)
 
     @property
     def words(self) -> str:
-        parts = []
-        for name, gain in self.over.items():
-            title = AUGMENTATIONS[name].title.lower() if name in AUGMENTATIONS else name
-            low, high = 100 * gain.low, 100 * gain.high
-            parts.append(f"{100 * gain.mean:+.1f} points against {title} ({low:+.1f} to {high:+.1f})")
-        return ", ".join(parts)
+        """What was found, in points over what it met."""
+        return _words(self.over(self.candidate))
+
+    @property
+    def instead(self) -> str:
+        """What a fixed augmentation did, where one did better than what was found; or ""."""
+        if self.best == self.candidate:
+            return ""
+        over = {name: gain for name, gain in self.over(self.best).items() if name != self.candidate}
+        return f"{_title(self.best)} did better when the best were tried again, and has {_words(over)}"
 
     def as_json(self) -> dict[str, Any]:
         return {
             "candidate": self.candidate,
-            "accuracy": self.accuracy,
-            "over": {name: asdict(gain) for name, gain in self.over.items()},
+            "best": self.best,
+            "accuracy": {name: float(np.mean(one)) for name, one in self.rewards.items()},
+            "over": {name: asdict(gain) for name, gain in self.over(self.candidate).items()},
             "better": self.better,
             "words": self.words,
+            "instead": self.instead,
         }
 
 
-def verdict_on(candidate: str, policy: Policy, rewards: Mapping[str, list[float]]) -> Verdict:
-    """`rewards`: of the candidate and of each rival, seed by seed."""
-    mine = np.array(rewards[candidate])
-    over = {name: interval(mine - np.array(of_it)) for name, of_it in rewards.items() if name != candidate}
-    return Verdict(policy, candidate, {name: float(np.mean(one)) for name, one in rewards.items()}, over)
+def _words(over: Mapping[str, Gain]) -> str:
+    return ", ".join(
+        f"{100 * one.mean:+.1f} points against {_title(name)} ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
+        for name, one in over.items()
+    )
+
+
+def _title(name: str) -> str:
+    return AUGMENTATIONS[name].title if name in AUGMENTATIONS and name != NONE else name
 
 
 def interval(values: NDArray[np.float64], level: float = 0.95) -> Gain:

@@ -139,7 +139,8 @@ def test_what_get_shows_can_be_sent(manager: Client) -> None:
     address = f"/api/v1/projects/{manager.defaults['SLUG']}"
     usual = manager.get(f"{address}/augmentation").json()["usual"]
     assert "seed" not in usual  # it is drawn
-    assert "looked_at" not in usual["child"]  # it grows with the labels
+    assert (usual["child"]["labels"], usual["child"]["looked_at"]) == (200, 4_000)
+    assert "rand-augment" in usual["fixed"]
     begun = manager.post(f"{address}/augmentation", {"config": usual}, content_type="application/json")
     assert begun.status_code == 201
     refused = manager.patch(

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.pictures import larger_sets
@@ -15,6 +17,7 @@ from learning.core.children.guards import destroyed, telling
 from learning.core.children.judge import Judge, channels_first
 from learning.core.children.pictures import examples_png
 from learning.core.policy_search.base import Judged
+from learning.core.policy_search.labels import evenly
 from learning.core.policy_search.plan import WIDTHS, ChildPlan
 from learning.core.policy_search.session import Trial
 from learning.core.pretraining import Answered
@@ -70,6 +73,35 @@ def test_finalists_are_judged_on_other_halves_of_the_labels() -> None:
     assert np.array_equal(seen[0], seen[1])
     assert not np.array_equal(seen[0], seen[2])
     assert not np.array_equal(seen[2], seen[3])
+
+
+def test_children_learn_few_of_many_labels_and_answer_all_others() -> None:
+    images, labels = some_digits(300)
+    judge = Judge(Answered(images, labels), 10, replace(QUICK, labels=60), 0)
+    assert (judge.finals.labels, judge.finals.looked_at) == (300, 5 * 600)
+    for kind, learned in (("search", 30), ("finalist", 150)):
+        for mine, asked in judge.halves(trial(kind=kind)):
+            assert len(mine) == pytest.approx(learned, abs=5)
+            assert set(labels[mine]) == set(range(10))
+            assert not set(mine) & set(asked)
+            assert len(asked) == (300 - 60) + 60 - len(mine) if kind == "search" else 300 - len(mine)
+    assert judge.outcome(trial(), "child").reward > 0.2
+
+
+@given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=60), count=st.integers(1, 70))
+def test_of_many_labels_two_of_each_class_then_as_its_share(labels: list[int], count: int) -> None:
+    known = np.array(labels)
+    rows = evenly(known, count, np.random.default_rng(0))
+    kept, wanted = np.bincount(known[rows], minlength=6), np.bincount(known, minlength=6)
+    most = max(count, 2 * len(set(labels)))
+    assert np.array_equal(rows, np.unique(rows))
+    assert len(rows) == min(len(labels), most)
+    assert (kept >= np.minimum(wanted, 2)).all()
+    # Beyond two of each, no class got a label before another that had a smaller share of its own.
+    spare, short = kept > 2, kept < wanted
+    if spare.any() and short.any():
+        last, next_ = (kept - 0.5)[spare] / wanted[spare], (kept + 0.5)[short] / wanted[short]
+        assert last.max() <= next_.min() + 1e-9
 
 
 def test_a_child_that_diverges_is_worth_nothing_and_stops_nothing() -> None:

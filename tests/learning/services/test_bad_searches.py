@@ -13,7 +13,7 @@ from learning.core.children.children import Children
 from learning.core.policy_search.plan import ChildPlan
 from learning.models import AugmentationPolicy
 from learning.services.learners import learners_ensure
-from learning.services.policy_search import policy_search_do, policy_search_end, policy_search_request
+from learning.services.policy_search import policy_search_do, policy_search_request
 from learning.services.pretraining import pretraining_do, pretraining_request
 from tests.learning.digits import digits_project, label_items, learner_of
 
@@ -82,18 +82,3 @@ def test_too_little_memory_for_one_picture_is_said_before_anything_is_trained(
     assert words in manager.get(f"/projects/{project.slug}/learner/pretraining/").content.decode()
     answer = manager.get(f"/api/v1/projects/{project.slug}/learner/pretraining")
     assert answer.json()["newest"]["error"] == run.error
-
-
-def test_children_look_as_often_at_each_of_many_labels_unless_a_person_says_otherwise(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def looked_at(**config: object) -> int:
-        search = policy_search_request(project=project, config=config)
-        policy_search_end(search=search)
-        return int(search.config["child"]["looked_at"])
-
-    assert looked_at() == 4_000
-    monkeypatch.setattr("learning.services.policy_search.LOOKS", 150)
-    assert looked_at() == looked_at(child={"size": "medium"}) == 6_000
-    assert looked_at(fraction=0.5) == 4_000
-    assert looked_at(child={"looked_at": 64}) == 64

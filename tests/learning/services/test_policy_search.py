@@ -37,6 +37,7 @@ QUICK = {
     "seed": 5,
     "child": {"looked_at": 64},
     "space": {"sub_policies": 1, "length": 1},
+    "fixed": [],
 }
 POLICY = Policy(((Applied("rotate", 0.5, 0.5),),))
 
@@ -270,7 +271,7 @@ def test_operations_that_destroy_labels_are_left_out_and_named(
         ({"child": {"size": []}}, None, r"There is no child \[\];"),
         ({"rate": 10**400}, None, "learning rate must be above 0 and at most 1"),
         ({"rivals": {}}, None, "Rivals cannot be chosen"),
-        ({"trails": 3}, None, r"has no 'trails'; it has .*, fraction, seed\."),
+        ({"trails": 3}, None, r"has no 'trails'; it has .*, fraction, seed, fixed\."),
         ({"child": 3}, None, "The child must be an object of settings, not 3"),
         ({}, 0.0, "It cannot take 0 minutes"),
         ({}, float("nan"), "It cannot take nan minutes"),

@@ -18,7 +18,7 @@ from learning.core.policy_search.session import (
     Trial,
 )
 from learning.core.policy_search.space import space_from
-from learning.core.policy_search.verdict import verdict_on
+from learning.core.policy_search.verdict import Verdict
 
 EVERY = pytest.mark.parametrize("name", list(SEARCHES))
 LEARNING = [name for name in SEARCHES if name != "random"]
@@ -73,12 +73,13 @@ def test_what_learns_rises_and_beats_chance(name: str) -> None:
 
 
 def quick(**changes: object) -> SearchConfig:
-    return config_from({"trials": 12, "together": 4, "search": "random", **changes})
+    fixed = ["none", "augmix", "rand-augment", "augmix"]  # none is met anyway, and nothing twice
+    return config_from({"trials": 12, "together": 4, "search": "random", "fixed": fixed, **changes})
 
 
 def worth(trial: Trial) -> float:
     """Of a kind that has one best policy: the one of trial 7; and the house's views are better than none."""
-    return {"trial 7": 0.9, "views": 0.7, "joined": 0.8}.get(trial.candidate, 0.5)
+    return {"trial 7": 0.9, "views": 0.7, "rand-augment": 0.6, "joined": 0.8}.get(trial.candidate, 0.5)
 
 
 def run(session: Session, told: int = 10**6) -> list[Trial]:
@@ -95,14 +96,15 @@ def test_a_session_proposes_tries_the_best_again_and_compares_the_winner() -> No
     assert [one.number for one in done] == list(range(len(done)))
     kinds = [one.kind for one in done]
     assert kinds.count("search") == 12
-    assert kinds.count("finalist") == FINALIST_SEEDS * (FINALISTS + 1)
-    assert kinds.count("confirmation") == CONFIRMATION_SEEDS * 3
+    assert kinds.count("finalist") == FINALIST_SEEDS * (FINALISTS + 1 + 2)
+    assert kinds.count("confirmation") == CONFIRMATION_SEEDS * 4
     assert len(done) == Session.expected(quick())
     found = session.verdict()
-    assert (found.candidate, found.better) == ("trial 7", True)
+    assert (found.candidate, found.best, found.better) == ("trial 7", "trial 7", True)
     assert found.policy == done[6].policy
-    assert found.over["none"].mean == pytest.approx(0.4)
-    assert found.over["views"].mean == pytest.approx(0.2)
+    over = {name: gain.mean for name, gain in found.over("trial 7").items()}
+    assert over == pytest.approx({"none": 0.4, "views": 0.2, "rand-augment": 0.3})
+    assert found.instead == ""
     # Fresh seeds: none of the finals was used to choose, and rivals share them.
     searched = {one.seed for one in done if one.kind == "search"}
     finals = [one for one in done if one.kind == "confirmation"]
@@ -116,9 +118,9 @@ def test_a_rival_may_have_the_candidates_name() -> None:
     done = run(session)
     found = session.verdict()
     assert found.candidate == "trial 7"
-    assert list(found.over) == ["none", "trial 7, in use"]
+    assert list(found.over("trial 7")) == ["none", "trial 7, in use", "rand-augment"]
     met = {one.candidate: one.policy for one in done if one.kind == "confirmation"}
-    assert met == {"trial 7": done[6].policy, "none": None, "trial 7, in use": rival}
+    assert met == {"trial 7": done[6].policy, "none": None, "trial 7, in use": rival, "rand-augment": None}
 
 
 def test_one_that_was_interrupted_goes_on_from_what_it_was_told() -> None:
@@ -144,20 +146,51 @@ def test_when_time_is_over_the_best_so_far_are_compared() -> None:
 
 
 def test_what_does_worse_than_what_is_in_use_is_not_better() -> None:
-    session = Session(quick())
-    while batch := session.batch():
-        session.tell([0.6 if one.policy else {"none": 0.5, "views": 0.7}[one.candidate] for one in batch])
-    found = session.verdict()
-    assert (found.over["none"].mean > 0, found.over["views"].mean > 0, found.better) == (True, False, False)
+    found = judged(quick(fixed=[]), {"none": 0.5, "views": 0.7})
+    over = found.over(found.candidate)
+    assert (over["none"].mean > 0, over["views"].mean > 0, found.better) == (True, False, False)
     assert found.words.startswith("+10.0 points against none (")
+    assert "points against Turned and shifted (" in found.words
+
+
+def judged(config: SearchConfig, fixed: dict[str, float]) -> Verdict:
+    """Where every policy is worth 0.6."""
+    session = Session(config)
+    while batch := session.batch():
+        session.tell([0.6 if one.policy else fixed[one.candidate] for one in batch])
+    return session.verdict()
+
+
+@pytest.mark.parametrize(
+    ("fixed", "best", "better"),
+    [
+        ({"rand-augment": 0.8}, "rand-augment", True),
+        ({"rand-augment": 0.61, "views": 0.7}, "rand-augment", False),  # the one in use is better still
+        ({"rand-augment": 0.55}, "joined", True),
+        ({"rand-augment": 0.8, "none": 0.9}, "rand-augment", False),
+    ],
+)
+def test_a_fixed_augmentation_that_does_better_is_used_instead(
+    fixed: dict[str, float], best: str, better: bool
+) -> None:
+    found = judged(quick(), {"none": 0.5, "views": 0.5, "augmix": 0.4, **fixed})
+    if best == "joined":
+        best = found.candidate
+    assert (found.best, found.better) == (best, better)
+    assert found.policy.sub_policies
+    assert found.instead.startswith("RandAugment did better" if best == "rand-augment" else "")
+    assert bool(found.instead) == (best == "rand-augment")
+
+
+def test_of_the_fixed_ones_the_one_in_use_may_be_the_best_and_stays() -> None:
+    found = judged(quick(fixed=["views"]), {"none": 0.5, "views": 0.8})
+    assert (found.best, found.better) == ("views", False)
 
 
 @pytest.mark.parametrize(("gain", "better"), [(0.01, True), (1e-9, False), (0.0, False), (-0.01, False)])
 def test_what_is_only_as_good_as_none_is_not_better(gain: float, better: bool) -> None:
-    found = verdict_on(
-        "trial 1", Policy(((Applied("invert", 1, 1),),)), {"trial 1": [gain] * 3, "none": [0.0] * 3}
-    )
-    assert found.better is better
+    policy, rewards = Policy(((Applied("invert", 1, 1),),)), {"trial 1": [gain] * 3, "none": [0.0] * 3}
+    assert Verdict(policy, "trial 1", "", "trial 1", [], rewards).better is better
 
 
 @pytest.mark.parametrize(
@@ -178,6 +211,9 @@ def test_what_is_only_as_good_as_none_is_not_better(gain: float, better: bool) -
         ({"child": {"rate": float("inf")}}, "child's learning rate must be above"),
         ({"colour": 1}, "A search configuration has no 'colour'; it has search"),
         ({"rivals": {"melt": None}}, "There is no augmentation 'melt'"),
+        ({"fixed": ["melt"]}, "There is no augmentation 'melt'"),
+        ({"fixed": "views"}, "fixed augmentations must be a list of names, not 'views'"),
+        ({"child": {"labels": 3}}, "child's labels must be whole, from 4 to"),
     ],
 )
 def test_what_cannot_be_searched_gets_a_sentence(config: dict[str, object], sentence: str) -> None:
