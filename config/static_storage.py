@@ -3,10 +3,18 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import brotli
 from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 SMALL = 50_000  # bytes
+QUALITY = 9  # of brotli's 0..11: plotly.js and Swagger in 0.6 s rather than 14, and 11% larger
+
+
+class QuickCompressor(Compressor):  # type: ignore[misc]  # it ships no types
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        return bytes(brotli.compress(data, quality=QUALITY))
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # it ships no types
@@ -21,5 +29,5 @@ class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         )
 
     def create_compressor(self, **options: Any) -> Compressor:
-        options["extensions"] = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
-        return Compressor(**options)
+        options["extensions"] = (*QuickCompressor.SKIP_COMPRESS_EXTENSIONS, "map")
+        return QuickCompressor(**options)

@@ -18,5 +18,6 @@ def test_what_pages_and_modules_ask_for_is_compressed_and_large_files_only_under
     there = {path.name for path in tmp_path.iterdir()}
     hashed = {name: storage.hashed_files[name] for name in files}
     assert {*files, *hashed.values()} < there
-    compressed = {name.removesuffix(".gz") for name in there if name.endswith(".gz")}
-    assert compressed == {"module.js", hashed["module.js"], hashed["library.js"]}
+    for suffix in (".gz", ".br"):
+        compressed = {name.removesuffix(suffix) for name in there if name.endswith(suffix)}
+        assert compressed == {"module.js", hashed["module.js"], hashed["library.js"]}
