@@ -64,5 +64,5 @@ def _spawned(command: list[str]) -> int:
     leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
     argv = [*leash, *command]
     nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-    # A session of its own: some systems share the processors among sessions first (config.idle).
+    # A session of its own: some systems share the processors among sessions first (config.priority).
     return os.posix_spawn(argv[0], argv, os.environ, file_actions=[nothing], setsid=sys.platform == "linux")

@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 import redis
 from celery import Celery
-from celery.signals import task_postrun, task_prerun, worker_ready, worker_shutdown
+from celery.signals import celeryd_init, task_postrun, task_prerun, worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import close_old_connections
 
+from config.priority import stand_back
 from labelling.services.workers import worker_beat
 from learning.core.lazy import load_often_used
 
@@ -25,6 +26,12 @@ app.autodiscover_tasks()
 
 _ended = threading.Event()
 _log = logging.getLogger(__name__)
+
+
+@celeryd_init.connect
+def _let_clients_go_first(**kwargs: Any) -> None:
+    """Before a worker has any thread but this."""
+    stand_back()
 
 
 @task_prerun.connect

@@ -104,6 +104,8 @@ def test_it_starts_everything_mends_what_dies_and_killed_outright_leaves_nothing
     for private in ("secret_key", "runtime.json"):
         assert (stack.data / private).stat().st_mode & 0o777 == 0o600
     assert "Another `manage.py up` is running" in refused(stack)
+    assert niceness(stack, "web") == 0
+    assert {niceness(stack, f"worker-{queue}") for queue in ("default", "embedding", "learning")} == {10}
     # Other commands find the parts by themselves.
     stack.manage("shell", "-c", ALL_SEEN)
 
@@ -127,6 +129,17 @@ def test_it_starts_everything_mends_what_dies_and_killed_outright_leaves_nothing
     eventually(lambda: ask(stack, "select count(*) from learning_learner") == 1)
     stack.stop(signal.SIGKILL)
     assert (stack.data / "runtime.json").exists()
+
+
+def niceness(stack: Stack, name: str) -> int:
+    """Of all threads of a process, and of its session where that has one."""
+    pid = stack.pids[name]
+    found = {os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{pid}/task")}
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists():  # "/autogroup-25 nice 10"
+        found.add(int(session.read_text().split()[-1]))
+    assert len(found) == 1, found
+    return found.pop()
 
 
 def web_processes(stack: Stack) -> list[psutil.Process]:

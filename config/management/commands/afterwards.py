@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.idle import become_idle
+from config.priority import become_idle
 from serving.services.doing import Doing
 from serving.services.handing import Waiting
 
