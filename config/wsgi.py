@@ -12,6 +12,19 @@ from config.proxy import Application, fronted
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
+class Sent(list[bytes]):
+    """An answer that is closed when the server lets go of it. granian closes no list: what a response does
+    when it is closed would come before the client has the answer, and the client would wait for it.
+    """
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__([response.content])
+        self._response = response
+
+    def __del__(self) -> None:
+        self._response.close()
+
+
 def whole(django: Application) -> Application:
     """What is no stream, as a list: granian sends that at once with its head. Else a process can be killed
     between the two, and a client that has the head cannot be given another answer.
@@ -19,10 +32,7 @@ def whole(django: Application) -> Application:
 
     def answered(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         response = django(environ, start_response)
-        if not isinstance(response, HttpResponse):
-            return response
-        response.close()
-        return [response.content]
+        return Sent(response) if isinstance(response, HttpResponse) else response
 
     return answered
 
