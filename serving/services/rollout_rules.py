@@ -37,6 +37,8 @@ PERIOD = timedelta(seconds=1)
 # The look at a rollout with much traffic takes long: it may use this share of the time, but what goes wrong
 # is to be seen within a minute.
 BUSY_SHARE = 0.1
+# A shadow answers nobody, so nothing can go wrong for clients; but while it is looked at, they wait longer.
+SHADOW_PERIOD, SHADOW_SHARE = timedelta(seconds=5), 0.02
 LONGEST = timedelta(seconds=30)
 # A point of the plot is drawn after this share of the rollout's age: enough of them, however long it lasts.
 POINT_EVERY = 0.02
@@ -67,9 +69,10 @@ def _look(rollout_id: int) -> Decision | None:
     except Exception as failure:
         logger.exception("Rollout %d could not be judged.", rollout_id)
         error = f"The last look at the evidence failed: {failure}"[:300]
-    took = timedelta(seconds=(time.monotonic() - started) / BUSY_SHARE)
+    period, share = (SHADOW_PERIOD, SHADOW_SHARE) if rollout.mode == "shadow" else (PERIOD, BUSY_SHARE)
+    wait = max(period, timedelta(seconds=(time.monotonic() - started) / share))
     Rollout.objects.filter(pk=rollout_id, state=Rollout.State.RUNNING).update(
-        due_at=timezone.now() + min(max(PERIOD, took), LONGEST), error=error
+        due_at=timezone.now() + min(wait, LONGEST), error=error
     )
     return decision
 
