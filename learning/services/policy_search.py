@@ -240,7 +240,7 @@ def _words(verdict: Verdict, kept: AugmentationPolicy, best: str, used: str, *, 
     elif verdict.better:
         end = f"it is not used, since {used}, chosen meanwhile, stays in use"
     said = "; ".join(filter(None, (verdict.words, verdict.instead, end)))
-    return f"{kept.name}, on seeds and halves of the labels that chose nothing: {said}."
+    return f"{kept.name}, on fresh seeds and halves of the labels: {said}."
 
 
 def _stage(trial: Trial) -> str:

@@ -84,7 +84,9 @@ class Session:
         """Once all is over: the policy that won, and what it and the best fixed augmentation are worth."""
         candidate, policy, fixed, ahead = self._winners()
         rewards = self._rewards("confirmation")
-        return Verdict(policy, candidate, fixed, fixed if ahead else candidate, self._in_use(), rewards)
+        # The finalists had few seeds: what needs no search must also keep its lead.
+        keeps = ahead and np.mean(rewards[fixed]) > np.mean(rewards[candidate])
+        return Verdict(policy, candidate, fixed, fixed if keeps else candidate, self._in_use(), rewards)
 
     def _proposals(self) -> list[Trial]:
         begun = len(self.judged)

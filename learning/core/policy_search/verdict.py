@@ -28,9 +28,9 @@ class Verdict:
     policy: Policy  # the best found
     candidate: str  # where it came from
     fixed: str  # the fixed augmentation that did best of those tried beside it, "" if none was
-    best: str  # of the two, by the finalists' rewards
+    best: str  # of the two, by the finalists' rewards and by these
     in_use: Sequence[str]
-    rewards: Mapping[str, list[float]]  # on what chose neither: of each of these and of none, seed by seed
+    rewards: Mapping[str, list[float]]  # on fresh halves: of each of these and of none, seed by seed
 
     def over(self, name: str) -> dict[str, Gain]:
         """What it gains over all that it met."""

@@ -77,7 +77,7 @@ def test_what_is_found_is_kept_with_its_evidence_whoever_dies(monkeypatch: pytes
     split = Item.objects.filter(pk__in=[pk for pk, _ in calm.known]).values_list("split", flat=True)
     assert set(split) == {Item.Split.POOL}
     kept = AugmentationPolicy.objects.get(search=calm)
-    assert calm.note.startswith(f"{kept.name}, on seeds and halves of the labels that chose nothing: ")
+    assert calm.note.startswith(f"{kept.name}, on fresh seeds and halves of the labels: ")
     assert kept.evidence["verdict"] == calm.verdict
     assert (kept.evidence["trials"], kept.evidence["labels"]) == (4, 40)
     used = learner_of(project).augmentation

@@ -182,6 +182,15 @@ def test_a_fixed_augmentation_that_does_better_is_used_instead(
     assert bool(found.instead) == (best == "rand-augment")
 
 
+def test_a_fixed_one_that_loses_its_lead_is_not_used_instead() -> None:
+    session = Session(quick(fixed=["rand-augment"]))
+    while batch := session.batch():
+        lead = 0.8 if batch[0].kind == "finalist" else 0.55
+        session.tell([0.6 if one.policy else {"rand-augment": lead}.get(one.candidate, 0.5) for one in batch])
+    found = session.verdict()
+    assert (found.fixed, found.best, found.instead) == ("rand-augment", found.candidate, "")
+
+
 def test_of_the_fixed_ones_the_one_in_use_may_be_the_best_and_stays() -> None:
     found = judged(quick(fixed=["views"]), {"none": 0.5, "views": 0.8})
     assert (found.best, found.better) == ("views", False)
