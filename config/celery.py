@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 
 @celeryd_init.connect
 def _let_clients_go_first(**kwargs: Any) -> None:
-    """Before a worker has any thread but this."""
     stand_back()
 
 

@@ -31,11 +31,13 @@ def become_idle() -> None:
 
 def _become_nice(value: int) -> None:
     if sys.platform != "linux":
-        os.setpriority(os.PRIO_PROCESS, 0, value)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, value)
         return
     # Each thread has its own; libraries have begun some as they were loaded.
     for thread in os.listdir("/proc/self/task"):
-        with suppress(ProcessLookupError):
+        # The thread may have ended, or stand back further already.
+        with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, int(thread), value)
     if os.getsid(0) == os.getpid():
         with suppress(OSError):  # a kernel without the feature

@@ -18,8 +18,8 @@ class Sent(list[bytes]):
     """
 
     def __init__(self, response: HttpResponse) -> None:
+        self._response = response  # first: it is closed whatever becomes of the answer
         super().__init__([response.content])
-        self._response = response
 
     def __del__(self) -> None:
         self._response.close()

@@ -9,6 +9,7 @@ from django.http import Http404
 from labelling.models import Project
 from learning.core.augmentation import AUGMENTATIONS
 from learning.core.policy_search.config import config_from
+from learning.core.policy_search.labels import part
 from learning.core.policy_search.session import Session
 from learning.models import AugmentationPolicy, PolicySearch, PolicyTrial
 
@@ -57,7 +58,8 @@ def search_progress(search: PolicySearch) -> Progress:
     config = config_from(search.config)
     finals = Session.expected(config) - config.trials
     proposed = judged.filter(kind="search").count()
-    longer = config.child.for_finals(len(search.known)).looked_at / config.child.looked_at
+    labels = len(part(len(search.known), config.fraction, config.seed))
+    longer = config.child.for_finals(labels).looked_at / config.child.looked_at
     each = search.seconds / (proposed + longer * (done - proposed)) if done else 0.0
     proposals = config.trials
     if search.minutes is not None and each:
